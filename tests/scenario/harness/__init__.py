@@ -1,0 +1,1 @@
+"""What scenarios share: the server under test, clients, user-interactive auth, rooms, sync."""
