@@ -1,0 +1,121 @@
+/*
+ * Events as servers see them (PDUs): parsing with limits, building, hashes, ids, signatures, redaction, and
+ * the form for clients.
+ *
+ * An event is kept and served as its own canonical bytes. `struct event` is a view into a parsed
+ * document: everything it points to lives in the arena that was given. Spec: Server-Server API, "PDUs",
+ * "Signing Events"; Client-Server API, "Redactions", "Size limits". Any thread.
+ */
+#ifndef EXEUNT_MATRIX_EVENT_H
+#define EXEUNT_MATRIX_EVENT_H
+
+#include "codec/crypto.h"
+#include "codec/json.h"
+#include "matrix/room_version.h"
+
+enum {
+	EVENT_MAX_BYTES = 65536,      /* canonical, signatures included */
+	EVENT_PREV_MAX = 20,
+	EVENT_AUTH_MAX = 10,
+	EVENT_DEPTH_JSON_MAX = 100,
+};
+
+struct event {
+	const struct room_version *version;
+	str event_id;   /* computed; in v1 and v2 as it stands in the event */
+	str room_id;    /* of a v12 create event: computed */
+	str type;
+	str sender;
+	bool is_state;
+	str state_key;  /* when is_state */
+	str redacts;    /* by the version's rule; empty when there is none */
+	int64_t origin_server_ts; /* ms */
+	int64_t depth;
+	json content;   /* an object */
+	json root;      /* the whole event */
+	str canonical;  /* the canonical bytes of `root`, what is stored and sent */
+};
+
+/*
+ * Reads an event from `text` (any JSON; it is brought into canonical form). RC_BAD_JSON with a sentence that
+ * names the field; RC_TOO_LARGE beyond the limits. Hash and signatures are not looked at here.
+ */
+MUST_CHECK enum rc event_parse(struct arena *arena, const struct room_version *version, str text,
+                               struct event *ret_event, struct fail *fail);
+
+/* The same for bytes that this server stored itself: nothing is checked again but the shape. */
+MUST_CHECK enum rc event_parse_stored(struct arena *arena, const struct room_version *version, str canonical,
+                                      str event_id, struct event *ret_event);
+
+/* What a new event of ours is made of. Texts are borrowed. */
+struct event_draft {
+	str room_id;           /* empty for a create event of v12 */
+	str type;
+	str sender;
+	bool is_state;
+	str state_key;
+	str content;           /* a JSON object, any form; refused by the rules of canonical JSON */
+	str redacts;           /* for m.room.redaction; placed where the version wants it */
+	int64_t origin_server_ts; /* ms */
+	int64_t depth;
+	const str *prev_events;
+	size_t prev_count;
+	const str *auth_events;
+	size_t auth_count;
+};
+
+struct signing_identity {
+	str server_name;
+	str key_id;             /* "ed25519:abcd" */
+	struct ed25519_key key;
+};
+
+/*
+ * Builds, hashes, signs: `*ret_event` is complete. RC_BAD_JSON for content that canonical JSON refuses,
+ * RC_TOO_LARGE for an event (or type, state_key, …) beyond the limits.
+ */
+MUST_CHECK enum rc event_build(struct arena *arena, const struct room_version *version,
+                               const struct event_draft *draft, const struct signing_identity *identity,
+                               struct event *ret_event, struct fail *fail);
+
+/* Content hash (base64 in `hashes.sha256`) and reference hash of a whole event. */
+MUST_CHECK enum rc event_content_hash(struct arena *scratch, json root, struct sha256 *ret_hash);
+MUST_CHECK enum rc event_reference_hash(struct arena *scratch, const struct room_version *version, json root,
+                                        struct sha256 *ret_hash);
+/* True when `hashes.sha256` is the content hash. */
+MUST_CHECK enum rc event_hash_matches(struct arena *scratch, json root, bool *ret_matches);
+
+/* The signature of `server_name` by `key_id` over the redacted event verifies under `public_key`. */
+MUST_CHECK enum rc event_signature_verify(struct arena *scratch, const struct room_version *version, json root,
+                                          str server_name, str key_id,
+                                          const unsigned char public_key[ED25519_PUBLIC_BYTES], bool *ret_valid);
+
+/* Canonical bytes of the redacted event: Room Versions, "Redactions". Its event id stays the same. */
+MUST_CHECK enum rc event_redact(struct arena *arena, const struct room_version *version, json root, str *ret_canonical);
+
+/* What stands in `unsigned` of the form for clients. Empty or zero: left out. */
+struct event_unsigned {
+	int64_t age_ms;           /* negative: left out */
+	str transaction_id;       /* for the device that sent it */
+	str prev_content;         /* JSON object */
+	str replaces_state;       /* event id */
+	str redacted_because;     /* JSON of the redaction in the form for clients */
+	str prev_sender;
+	str membership;           /* of the requesting user at the event (v1.11) */
+};
+
+enum event_form {
+	EVENT_FORM_CLIENT,      /* with room_id: /event, /messages, … */
+	EVENT_FORM_SYNC,        /* without room_id */
+	EVENT_FORM_STRIPPED,    /* content, sender, state_key, type only */
+};
+
+/*
+ * Appends the form for clients, spliced from the canonical bytes without building a tree: leaves out auth_events,
+ * depth, hashes, prev_events, signatures (and event_id of v1/v2, which is written anew); adds event_id, unsigned
+ * (may be NULL), and `redacts` at both places where clients look.
+ */
+void event_put_client(struct buf *buf, str canonical, str event_id, str room_id, enum event_form form,
+                      const struct event_unsigned *unsigned_data);
+
+#endif

@@ -1,0 +1,138 @@
+/*
+ * Rooms, events, memberships, aliases, receipts, transaction ids.
+ */
+#ifndef EXEUNT_STORE_ROOMS_H
+#define EXEUNT_STORE_ROOMS_H
+
+#include "store/snapshot.h"
+
+enum membership {
+	MEMBERSHIP_NONE, MEMBERSHIP_JOIN, MEMBERSHIP_INVITE, MEMBERSHIP_KNOCK, MEMBERSHIP_LEAVE, MEMBERSHIP_BAN,
+};
+str membership_text(enum membership membership);             /* "join"; empty for NONE */
+bool membership_parse(str text, enum membership *ret_membership);
+
+struct room_row {
+	int64_t room;
+	str room_id, version;
+	int64_t head_event;      /* nid of the newest event: its only forward extremity (0: none) */
+	str head_event_id;
+	int64_t depth;           /* of the head event */
+	int64_t snapshot;        /* state after the head event */
+	int64_t last_pos;        /* stream position of its newest event */
+	bool public_listed;      /* visibility in the room directory */
+};
+MUST_CHECK enum rc room_find(struct txn_ro *txn, struct arena *arena, str room_id, struct room_row *ret_room);
+MUST_CHECK enum rc room_get(struct txn_ro *txn, struct arena *arena, int64_t room, struct room_row *ret_room);
+MUST_CHECK enum rc room_add(struct txn_rw *txn, str room_id, str version, bool public_listed, int64_t *ret_room);
+
+struct event_row {
+	int64_t event;             /* nid */
+	int64_t room;
+	int64_t pos;               /* stream position */
+	int64_t snapshot;          /* room state after the event */
+	int64_t replaced;          /* state events: nid of the event it replaced in the state, or 0 */
+	int64_t sender;            /* user nid */
+	int64_t ts_ms;             /* origin_server_ts */
+	int64_t redacted_by;       /* nid, or 0 */
+	str event_id;
+	str type;
+	bool is_state;
+	str state_key;
+	str txn_id;                /* with txn_device: who sent it under which transaction id; empty: none */
+	int64_t txn_device;
+	str canonical;             /* bytes (redacted ones, once redacted) */
+};
+
+/* A new event at the head of its room, as it is to be stored. */
+struct event_insert {
+	int64_t room;
+	str room_id;
+	int64_t expected_head;     /* nid; RC_CONFLICT when the room's head is another */
+	int64_t sender;            /* user nid */
+	int64_t generation;        /* of the sender's account: checked; -1: no check (the server's own work) */
+	int64_t ts_ms, depth;
+	str event_id, type, state_key, canonical;
+	bool is_state;
+	enum membership membership;   /* of m.room.member events */
+	str member_user_id;           /* their state key, when a user id */
+	bool marked;                  /* a valid MSC3759 marker */
+	int64_t txn_device;           /* 0: none */
+	str txn_id;
+	str redacts;                  /* event id in the same room to redact; empty: none */
+	str redacted_canonical;       /* what replaces its bytes */
+};
+
+/*
+ * Inserts event, state change, membership, redaction and head in one go. RC_CONFLICT (head moved),
+ * RC_EXISTS (transaction id used: look it up with event_by_txn), RC_UNKNOWN_TOKEN (generation).
+ */
+MUST_CHECK enum rc event_insert(struct txn_rw *txn, const struct event_insert *insert, int64_t *ret_event,
+                                int64_t *ret_pos);
+
+MUST_CHECK enum rc event_get(struct txn_ro *txn, struct arena *arena, int64_t event, struct event_row *ret_event);
+MUST_CHECK enum rc event_find(struct txn_ro *txn, struct arena *arena, str event_id, struct event_row *ret_event);
+/* RC_NOT_FOUND: this transaction id was not used by the device in the room with this type. */
+MUST_CHECK enum rc event_by_txn(struct txn_ro *txn, struct arena *arena, int64_t device, int64_t room, str type,
+                                str txn_id, str *ret_event_id);
+/* The state event at (type, state_key) of a snapshot. RC_NOT_FOUND. */
+MUST_CHECK enum rc state_event(struct txn_ro *txn, struct arena *arena, int64_t snapshot, str type, str state_key,
+                               struct event_row *ret_event);
+
+/*
+ * Events of a room with from < pos <= to (ascending) or newest first (`newest_first`), at most `limit`.
+ * `*ret_more`: there were others.
+ */
+MUST_CHECK enum rc events_between(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t from, int64_t to,
+                                  bool newest_first, size_t limit, struct event_row **ret_events, size_t *ret_count,
+                                  bool *ret_more);
+
+/* Which rooms have events with since < pos <= to. Cost: the events of that span, or the rooms of the user, whichever is chosen. */
+MUST_CHECK enum rc rooms_changed_for(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t since, int64_t to,
+                                     int64_t **ret_rooms, size_t *ret_count);
+
+struct member_row {
+	int64_t room, user;
+	enum membership membership;
+	int64_t event;        /* nid of the member event */
+	int64_t pos;          /* its stream position */
+	bool marked;          /* left by deactivation: derived from the event when it arrived */
+	bool forgotten;
+	str user_id, room_id;
+	str displayname, avatar_url; /* of the member event; empty: none */
+};
+/* RC_NOT_FOUND: never had one. */
+MUST_CHECK enum rc member_get(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t user,
+                              struct member_row *ret_member);
+typedef enum rc member_fn(void *self, const struct member_row *member);
+/* `membership` MEMBERSHIP_NONE: all. Texts live until the callback returns. */
+MUST_CHECK enum rc members_of_room(struct txn_ro *txn, struct arena *scratch, int64_t room, enum membership membership,
+                                   member_fn *fn, void *self);
+MUST_CHECK enum rc members_of_user(struct txn_ro *txn, struct arena *scratch, int64_t user, enum membership membership,
+                                   member_fn *fn, void *self);
+MUST_CHECK enum rc member_counts(struct txn_ro *txn, int64_t room, int64_t *ret_joined, int64_t *ret_invited);
+/* First `max` other members by stream position (heroes): joined and invited, or left and banned when there are none. */
+MUST_CHECK enum rc room_heroes(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t except_user, size_t max,
+                               str **ret_user_ids, size_t *ret_count);
+MUST_CHECK enum rc room_forget(struct txn_rw *txn, int64_t room, int64_t user);
+/* True when the two users share a room in which both are joined. */
+MUST_CHECK enum rc users_share_room(struct txn_ro *txn, int64_t a, int64_t b, bool *ret_share);
+
+MUST_CHECK enum rc alias_put(struct txn_rw *txn, str alias, int64_t room, int64_t creator); /* RC_ROOM_IN_USE */
+MUST_CHECK enum rc alias_find(struct txn_ro *txn, str alias, int64_t *ret_room, int64_t *ret_creator);
+MUST_CHECK enum rc alias_delete(struct txn_rw *txn, str alias);
+MUST_CHECK enum rc aliases_of_room(struct txn_ro *txn, struct arena *arena, int64_t room, str **ret_aliases,
+                                   size_t *ret_count);
+
+struct receipt_row {
+	int64_t room, pos, ts_ms;
+	str user_id, type, event_id, thread_id; /* thread_id empty: unthreaded */
+};
+/* Replaces that user's receipt of (type, thread). A change takes a stream position. */
+MUST_CHECK enum rc receipt_put(struct txn_rw *txn, int64_t room, int64_t user, str type, str thread_id, str event_id,
+                               int64_t ts_ms);
+/* Receipts of a room with since < pos <= to; private ones (m.read.private) only of `viewer`. */
+MUST_CHECK enum rc receipts_since(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t viewer, int64_t since,
+                                  int64_t to, struct receipt_row **ret_rows, size_t *ret_count);
+
+#endif
