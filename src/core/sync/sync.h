@@ -1,0 +1,53 @@
+/*
+ * GET /sync: what changed for a user since a token. An incremental sync costs what changed, not what exists.
+ *
+ * The token (`since`, next_batch) is "s<pos>_<typing serial>_<store id>": a stream position, the serial of typing
+ * notifications of this process run, and a tag of this server's store, so that another server's token is refused.
+ */
+#ifndef EXEUNT_CORE_SYNC_SYNC_H
+#define EXEUNT_CORE_SYNC_SYNC_H
+
+#include "core/room/reading.h"
+#include "core/sync/notifier.h"
+#include "store/accounts.h"
+
+struct syncs;
+
+struct syncs_config {
+	struct store *store;
+	const struct clock *clock;
+	struct notifier *notifier;
+	int64_t typing_timeout_max_ms;
+};
+
+MUST_CHECK enum rc syncs_new(const struct syncs_config *config, struct syncs **ret_syncs);
+void syncs_free(struct syncs *syncs);
+
+struct sync_request {
+	const struct session *session;
+	str since;                       /* empty: initial */
+	const struct filter *filter;     /* NULL: none */
+	bool full_state;
+	bool use_state_after;
+};
+
+/*
+ * Appends the whole answer. `*ret_empty`: nothing happened since `since` (a long-poll would wait).
+ * RC_INVALID_PARAM: the token is not one of this server.
+ */
+MUST_CHECK enum rc sync_answer(struct syncs *syncs, struct arena *arena, const struct sync_request *request,
+                               struct buf *out, bool *ret_empty, struct fail *fail);
+
+/* Watches everything that could make a sync of this user non-empty. */
+MUST_CHECK enum rc sync_watch(struct syncs *syncs, struct arena *scratch, int64_t user, void (*wake)(void *self),
+                              void *self, struct watch **ret_watch);
+
+/* Pagination tokens of /messages and prev_batch: "t<pos>_<store id>". */
+str sync_position_token(struct syncs *syncs, struct arena *arena, int64_t pos);
+MUST_CHECK enum rc sync_position_parse(struct syncs *syncs, str token, int64_t *ret_pos, struct fail *fail);
+
+/* Typing is kept in memory only. `timeout_ms` 0: stopped. Wakes the room. */
+MUST_CHECK enum rc typing_set(struct syncs *syncs, int64_t room, int64_t user, str user_id, int64_t timeout_ms);
+void typing_drop_user(struct syncs *syncs, int64_t user);
+
+#endif
