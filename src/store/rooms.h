@@ -134,5 +134,8 @@ MUST_CHECK enum rc receipt_put(struct txn_rw *txn, int64_t room, int64_t user, s
 /* Receipts of a room with since < pos <= to; private ones (m.read.private) only of `viewer`. */
 MUST_CHECK enum rc receipts_since(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t viewer, int64_t since,
                                   int64_t to, struct receipt_row **ret_rows, size_t *ret_count);
+/* Rooms that the user is joined to and that have receipts with since < pos <= to. */
+MUST_CHECK enum rc receipt_rooms_changed_for(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t since,
+                                             int64_t to, int64_t **ret_rooms, size_t *ret_count);
 
 #endif

@@ -41,6 +41,9 @@ MUST_CHECK enum rc store_open(const struct store_config *config, struct store **
 /* Finishes queued jobs, checkpoints, closes. NULL is accepted. */
 void store_close(struct store *store);
 
+/* Eight random letters made with the database: tells this store's tokens from another's. Lives as long as the store. */
+str store_tag(const struct store *store);
+
 /* The newest committed stream position. Any thread, no I/O. */
 int64_t store_committed_pos(const struct store *store);
 
@@ -48,6 +51,8 @@ int64_t store_committed_pos(const struct store *store);
 MUST_CHECK enum rc txn_ro_begin(struct store *store, struct txn_ro **ret_txn);
 void txn_ro_end(struct txn_ro **txn);   /* for CLEANUP; accepts NULL inside */
 struct store *txn_store(const struct txn_ro *txn);
+/* The newest stream position that this transaction sees: everything up to it, nothing beyond. */
+MUST_CHECK enum rc txn_committed_pos(struct txn_ro *txn, int64_t *ret_pos);
 
 /* A write transaction can read too, and sees its own writes. */
 struct txn_ro *txn_reading(struct txn_rw *txn);

@@ -2,7 +2,8 @@
  * Wake-ups of long-polls. A watch listens on keys (rooms and users); news on any of them wakes it once.
  *
  * Register the watch first, then read, then park: news that came in between is not lost, since wake() is
- * called whenever the watch stands. Any thread; wake() is called under no lock of the caller's, and must be short.
+ * called whenever the watch stands. Any thread. wake() runs under the notifier's lock: it must be short and must not
+ * call the notifier.
  */
 #ifndef EXEUNT_CORE_SYNC_NOTIFIER_H
 #define EXEUNT_CORE_SYNC_NOTIFIER_H
@@ -16,7 +17,7 @@ struct watch;
 MUST_CHECK enum rc notifier_new(struct notifier **ret_notifier);
 void notifier_free(struct notifier *notifier);
 
-/* `wake(self)` must stay callable until watch_free() has returned (which waits for one under way). */
+/* `wake(self)` is not called any more once watch_free() has returned. Listens on the user and on each room. */
 MUST_CHECK enum rc watch_new(struct notifier *notifier, int64_t user, const int64_t *rooms, size_t count,
                              void (*wake)(void *self), void *self, struct watch **ret_watch);
 void watch_free(struct watch *watch);
