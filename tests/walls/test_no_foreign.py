@@ -42,3 +42,9 @@ def test_what_git_ignores_is_not_read(tree):
 def test_bytes_that_are_no_text_are_not_read(tree):
     (tree.root / "a.bin").write_bytes(b"\0 /work/main")
     assert tree.found(no_foreign) == []
+
+
+def test_without_git_builds_and_environments_are_not_read(tree):
+    tree.write("build-asan/a.txt", "/work/main\n").write(".venv/lib/a.py", "/work/main\n")
+    tree.write("tests/clients/node_modules/a.js", "/work/main\n")
+    assert tree.write("a.txt", "/work/main\n").found(no_foreign) == [("a.txt", 1)]

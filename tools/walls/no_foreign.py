@@ -23,12 +23,14 @@ FOREIGN = [
 
 def tracked(root):
     """The files that git has, or would take; without git, all but hidden folders and builds."""
-    result = subprocess.run(["git", "-C", str(root), "ls-files", "-co", "--exclude-standard", "-z"],
-                            capture_output=True)
+    result = subprocess.run(["git", "-c", "safe.directory=*", "-C", str(root), "ls-files", "-co",
+                             "--exclude-standard", "-z"], capture_output=True)
     if result.returncode == 0:
         return sorted(pathlib.PurePosixPath(name.decode()) for name in result.stdout.split(b"\0")
                       if name)
-    return sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
+    paths = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
+    return sorted(path for path in paths if not any(
+        part.startswith((".", "build")) or part == "node_modules" for part in path.parts[:-1]))
 
 
 def check(root):
