@@ -54,6 +54,10 @@ void arena_clear(struct arena *arena)
 	chunks_free(kept);
 	kept = NULL;
 #endif
+	if (kept && kept->size_bytes > CHUNK_MAX_BYTES) {
+		chunks_free(kept); /* one large request must not stay in an idle connection */
+		kept = NULL;
+	}
 	if (kept) {
 		chunks_free(TAKE(kept->older));
 		arena->next = kept->data;
@@ -77,9 +81,16 @@ enum rc arena_status(const struct arena *arena)
 	return arena->status;
 }
 
+/* What an allocation takes in its chunk; `bytes` is at most PTRDIFF_MAX. */
 static size_t rounded(size_t bytes)
 {
+	if (bytes == 0)
+		bytes = 1;
+#ifdef EXEUNT_ARENA_MALLOC
+	return bytes; /* exact, so that the first byte beyond it is poisoned */
+#else
 	return (bytes + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+#endif
 }
 
 static bool chunk_add(struct arena *arena, size_t at_least_bytes)
@@ -114,11 +125,11 @@ void *arena_alloc(struct arena *arena, size_t size_bytes)
 {
 	if (arena->status != RC_OK)
 		return NULL;
-	if (size_bytes > arena->budget_bytes - arena->used_bytes)
+	if (size_bytes > arena->budget_bytes - arena->used_bytes || size_bytes > PTRDIFF_MAX)
 		return fail_with(arena, RC_BUDGET);
 	if (must_fail_now())
 		return fail_with(arena, RC_NOMEM);
-	size_t bytes = rounded(size_bytes ? size_bytes : 1);
+	size_t bytes = rounded(size_bytes);
 	if ((size_t)(arena->end - arena->next) < bytes && !chunk_add(arena, bytes))
 		return fail_with(arena, RC_NOMEM);
 	char *p = arena->next;
@@ -140,8 +151,8 @@ void *arena_grow(struct arena *arena, void *old, size_t old_bytes, size_t new_by
 {
 	ASSERT(new_bytes >= old_bytes);
 #ifndef EXEUNT_ARENA_MALLOC
-	size_t extra = rounded(new_bytes ? new_bytes : 1) - rounded(old_bytes ? old_bytes : 1);
-	bool newest = old && (char *)old + rounded(old_bytes ? old_bytes : 1) == arena->next;
+	size_t extra = new_bytes > PTRDIFF_MAX ? SIZE_MAX : rounded(new_bytes) - rounded(old_bytes);
+	bool newest = old && (char *)old + rounded(old_bytes) == arena->next;
 	if (newest && arena->status == RC_OK && (size_t)(arena->end - arena->next) >= extra &&
 	    new_bytes - old_bytes <= arena->budget_bytes - arena->used_bytes) {
 		arena->next += extra;
