@@ -13,7 +13,8 @@ void buf_init(struct buf *buf, struct arena *arena, size_t max_bytes)
 	*buf = (struct buf){.arena = arena, .max_bytes = max_bytes};
 }
 
-char *buf_reserve(struct buf *buf, size_t n)
+/* `slack` more bytes are there but do not count: the NUL that vsnprintf() writes. */
+static char *reserve(struct buf *buf, size_t n, size_t slack)
 {
 	if (buf->status != RC_OK)
 		return NULL;
@@ -21,10 +22,12 @@ char *buf_reserve(struct buf *buf, size_t n)
 		buf->status = RC_TOO_LARGE;
 		return NULL;
 	}
-	if (n > buf->capacity - buf->n) {
+	if (n + slack > buf->capacity - buf->n) {
 		size_t wanted = buf->capacity ? buf->capacity * 2 : FIRST_CAPACITY;
-		if (wanted < buf->n + n)
-			wanted = buf->n + n;
+		if (wanted > buf->max_bytes)
+			wanted = buf->max_bytes;
+		if (wanted < buf->n + n + slack)
+			wanted = buf->n + n + slack;
 		char *p = arena_grow(buf->arena, buf->p, buf->capacity, wanted);
 		if (!p) {
 			buf->status = buf->arena->status;
@@ -34,6 +37,11 @@ char *buf_reserve(struct buf *buf, size_t n)
 		buf->capacity = wanted;
 	}
 	return buf->p + buf->n;
+}
+
+char *buf_reserve(struct buf *buf, size_t n)
+{
+	return reserve(buf, n, 0);
 }
 
 void buf_advance(struct buf *buf, size_t n)
@@ -80,7 +88,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
 	va_start(args, format);
 	int n = vsnprintf(NULL, 0, format, args);
 	va_end(args);
-	char *p = n < 0 ? NULL : buf_reserve(buf, (size_t)n + 1);
+	char *p = n < 0 ? NULL : reserve(buf, (size_t)n, 1);
 	if (!p)
 		return;
 	va_start(args, format);
