@@ -5,7 +5,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 4096 };
+enum {
+	LINE_MAX_BYTES = 4096,
+	LINE_END_BYTES = 2,     /* kept free for '}' and '\n' */
+	VALUE_MAX_BYTES = 512,  /* of one field, before escaping */
+};
 
 /* The one process-wide setting: written once, before threads start. */
 static struct {
@@ -19,6 +23,7 @@ static const char *const level_names[] = {"debug", "info", "warning", "error"};
 struct line {
 	char text[LINE_MAX_BYTES];
 	size_t n;
+	bool is_full; /* something did not fit and was left out whole */
 };
 
 void log_configure(int fd, enum log_format format, enum log_level least)
@@ -40,11 +45,13 @@ bool log_level_parse(str name, enum log_level *ret_level)
 
 static void put(struct line *line, str s)
 {
-	size_t room = sizeof line->text - 2 - line->n; /* one byte for '\n' */
-	size_t n = s.n < room ? s.n : room;
-	if (n)
-		memcpy(line->text + line->n, s.p, n);
-	line->n += n;
+	if (s.n > sizeof line->text - LINE_END_BYTES - line->n) {
+		line->is_full = true;
+		return;
+	}
+	if (s.n)
+		memcpy(line->text + line->n, s.p, s.n);
+	line->n += s.n;
 }
 
 static void put_escaped(struct line *line, str s)
@@ -62,10 +69,21 @@ static void put_escaped(struct line *line, str s)
 	}
 }
 
+/* At most VALUE_MAX_BYTES of `s`, cut between two UTF-8 characters. */
+static str shortened(str s)
+{
+	if (s.n <= VALUE_MAX_BYTES)
+		return s;
+	size_t n = VALUE_MAX_BYTES;
+	while (n > VALUE_MAX_BYTES - 4 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+		n--;
+	return str_first(s, n);
+}
+
 static void put_quoted(struct line *line, str s)
 {
 	put(line, STR("\""));
-	put_escaped(line, s);
+	put_escaped(line, shortened(s));
 	put(line, STR("\""));
 }
 
@@ -111,8 +129,10 @@ static void put_head_text(struct line *line, enum log_level level, const char *a
 	put_escaped(line, str_of(words));
 }
 
+/* A field that does not fit is left out whole, so that a line of JSON stays JSON. */
 static void put_field(struct line *line, const struct log_field *field)
 {
+	size_t before = line->n;
 	bool json = sink.format == LOG_JSON;
 	put(line, json ? STR(",\"") : STR(" "));
 	put(line, str_of(field->name));
@@ -121,6 +141,9 @@ static void put_field(struct line *line, const struct log_field *field)
 		put_quoted(line, field->text);
 	else
 		put_number(line, field->number);
+	if (line->is_full)
+		line->n = before;
+	line->is_full = false;
 }
 
 void log_write(enum log_level level, const char *area, const char *words, const struct log_field *fields)
@@ -129,6 +152,7 @@ void log_write(enum log_level level, const char *area, const char *words, const 
 		return;
 	struct line line;
 	line.n = 0;
+	line.is_full = false;
 	if (sink.format == LOG_JSON)
 		put_head_json(&line, level, area, words);
 	else
@@ -136,7 +160,7 @@ void log_write(enum log_level level, const char *area, const char *words, const 
 	for (; fields->name; fields++)
 		put_field(&line, fields);
 	if (sink.format == LOG_JSON)
-		put(&line, STR("}"));
+		line.text[line.n++] = '}';
 	line.text[line.n++] = '\n';
 	ssize_t written = write(sink.fd, line.text, line.n);
 	(void)written; /* a log that cannot be written has nowhere to complain */
