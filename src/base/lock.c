@@ -50,6 +50,8 @@ void cond_wait(struct cond *cond, struct lock *lock)
 bool cond_wait_ms(struct cond *cond, struct lock *lock, int64_t timeout_ms)
 {
 	struct timespec until;
+	if (timeout_ms < 0)
+		timeout_ms = 0; /* a deadline that has passed */
 	ASSERT(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
 	until.tv_sec += (time_t)(timeout_ms / 1000);
 	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000L;
