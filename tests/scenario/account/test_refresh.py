@@ -5,6 +5,7 @@ import time
 import pytest
 
 from harness.client import Client, unique
+from harness.server import SETTING_ACCESS_TOKEN_LIFE
 
 SHORT_LIFE_MS = 1000
 
@@ -107,7 +108,7 @@ def test_login_on_the_same_device_ends_the_refresh_token(alice):
 
 def test_expired_access_token(make_server):
     """Soft logout: the session is there, the client may refresh."""
-    server = make_server({"session.access_token_lifetime_ms": SHORT_LIFE_MS})
+    server = make_server({SETTING_ACCESS_TOKEN_LIFE: SHORT_LIFE_MS})
     client = Client(server).register(unique(), refresh_token=True)
     answer = client.login_call(refresh_token=True).ok()
     assert 0 < answer["expires_in_ms"] <= SHORT_LIFE_MS

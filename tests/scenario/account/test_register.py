@@ -6,6 +6,7 @@ import pytest
 
 from harness import uia
 from harness.client import Client, unique
+from harness.server import SETTING_REGISTRATION_TOKEN
 
 PASSWORD = "correct horse 9"
 DUMMY = {"type": "m.login.dummy"}
@@ -22,7 +23,8 @@ def closed(module_servers):
 
 @pytest.fixture(scope="module")
 def by_token(module_servers):
-    return Client(module_servers({"registration.mode": "token", "registration.token": TOKEN}))
+    return Client(module_servers({"registration.mode": "token",
+                                  SETTING_REGISTRATION_TOKEN: TOKEN}))
 
 
 def register(client, username=None, **more):
@@ -66,7 +68,7 @@ def test_second_leg_may_leave_out_the_other_parameters(anonymous):
     session = uia.challenge(anonymous, "register", {"username": name, "password": PASSWORD})
     answer = anonymous.post("register", {"auth": {**DUMMY, "session": session}})
     if answer.status == 200:
-        assert answer["user_id"] == f"@{name}:localhost" or answer["user_id"].startswith("@")
+        assert answer["user_id"] == f"@{name}:localhost"
     else:
         answer.expect(400)
 
@@ -126,7 +128,7 @@ GOOD_NAMES = ["a.b-c_d=e/f+g", "12345x", "-", "x" * 244]
 
 
 @pytest.mark.parametrize("name", GOOD_NAMES, ids=[n[:14] for n in GOOD_NAMES])
-def test_good_names(make_server, anonymous, name):
+def test_good_names(anonymous, name):
     """@ + 244 + :localhost is 255 bytes, the most that a user id may have."""
     anonymous.get("register/available", params={"username": name}).ok()
     assert register(anonymous, name).ok()["user_id"] == f"@{name}:localhost"
@@ -184,7 +186,7 @@ def test_unknown_kind(anonymous, kind):
     answer = anonymous.call("POST", "register", params={"kind": kind},
                             json={"username": unique(), "password": PASSWORD, "auth": DUMMY})
     answer.expect(400)
-    assert answer.errcode in ("M_INVALID_PARAM", "M_UNKNOWN")
+    assert answer.errcode in ("M_INVALID_PARAM", "M_UNKNOWN", "M_UNRECOGNIZED")
 
 
 def test_wrong_session(anonymous):

@@ -22,6 +22,11 @@ SANITIZER = re.compile(
 # Text form: time, level, area. JSON form: the member "level".
 TEXT_ERROR = re.compile(r"^\S+Z error ")
 
+# Names of settings that tests use, beside those on every command line.
+SETTING_REGISTRATION_TOKEN = "registration.token"
+SETTING_ACCESS_TOKEN_LIFE = "session.access_token_lifetime_ms"
+SETTING_BODY_TIMEOUT = "http.body_timeout_ms"
+
 DEFAULT_SETTINGS = {"registration.mode": "open", "rate_limit.enabled": "false"}
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.client import V3, quote
+from harness.client import Client, quote, unique
 
 DEPTH = 10_000
 
@@ -175,8 +175,7 @@ GOOD_NUMBERS = ["0", "-1", "9007199254740991", "-9007199254740991"]
 
 
 @pytest.fixture(scope="module")
-def sender(module_servers, server):
-    from harness.client import Client, unique
+def sender(server):
     client = Client(server).register(unique("sender"))
     return client, client.create_room(preset="public_chat")
 
@@ -187,7 +186,7 @@ def sender(module_servers, server):
 def test_bad_numbers_in_events(sender, where, shape, number):
     client, room = sender
     base = f"rooms/{quote(room)}"
-    path = f"{base}/send/m.room.message/n{number[:30]}" if where == "message" \
+    path = f"{base}/send/org.example.message/n{number[:30]}" if where == "message" \
         else f"{base}/state/org.example.number/"
     client.put(path, data=(shape % number).encode()).expect(400, "M_BAD_JSON")
 
@@ -195,7 +194,7 @@ def test_bad_numbers_in_events(sender, where, shape, number):
 @pytest.mark.parametrize("number", GOOD_NUMBERS)
 def test_good_numbers_in_events(sender, number):
     client, room = sender
-    path = f"rooms/{quote(room)}/send/m.room.message/g{number}"
+    path = f"rooms/{quote(room)}/send/org.example.message/g{number}"
     event_id = client.put(path, data=f'{{"body":"x","n":{number}}}'.encode()).ok()["event_id"]
     event = client.get(f"rooms/{quote(room)}/event/{quote(event_id)}").ok()
     assert event["content"] == {"body": "x", "n": int(number)}
@@ -203,14 +202,14 @@ def test_good_numbers_in_events(sender, number):
 
 def test_duplicate_keys_in_event(sender):
     client, room = sender
-    path = f"rooms/{quote(room)}/send/m.room.message/dup"
+    path = f"rooms/{quote(room)}/send/org.example.message/dup"
     client.put(path, data=b'{"body":"a","body":"b"}').expect(400, "M_BAD_JSON")
 
 
 def test_event_size(sender):
     """65,536 bytes of the whole event is the limit (Size limits)."""
     client, room = sender
-    path = f"rooms/{quote(room)}/send/m.room.message/"
+    path = f"rooms/{quote(room)}/send/org.example.message/"
     client.put(path + "big", {"body": "x" * 65_537}).expect(413, "M_TOO_LARGE")
     # Escapes count as the characters they stand for, so this one is as large as the first.
     client.put(path + "escaped", data=b'{"body":"' + b"\\u0078" * 65_537 + b'"}').expect(
@@ -223,7 +222,7 @@ def test_large_bodies(sender, size):
     client, room = sender
     body = b'{"body":"' + b"x" * (size - 11) + b'"}'
     assert len(body) == size
-    path = f"rooms/{quote(room)}/send/m.room.message/large{size}"
+    path = f"rooms/{quote(room)}/send/org.example.message/large{size}"
     client.put(path, data=body).expect(413, "M_TOO_LARGE")
     client.post("login", data=body, token=None).expect(413, "M_TOO_LARGE")
     assert client.is_known()

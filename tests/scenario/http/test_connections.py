@@ -9,6 +9,7 @@ import time
 import pytest
 
 from harness.client import V3, Client, unique
+from harness.server import SETTING_BODY_TIMEOUT
 from harness.wire import Wire
 
 BODY_TIMEOUT_MS = 1500
@@ -18,7 +19,7 @@ IDLE_CONNECTIONS = 1000
 @pytest.fixture(scope="module")
 def impatient(module_servers):
     """A server that gives a body only a little time."""
-    return module_servers({"http.body_timeout_ms": BODY_TIMEOUT_MS})
+    return module_servers({SETTING_BODY_TIMEOUT: BODY_TIMEOUT_MS})
 
 
 def whoami_ms(client):
