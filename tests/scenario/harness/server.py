@@ -27,6 +27,8 @@ SETTING_REGISTRATION_TOKEN = "registration.token"
 SETTING_ACCESS_TOKEN_LIFE = "session.access_token_lifetime_ms"
 SETTING_BODY_TIMEOUT = "http.body_timeout_ms"
 
+FAULT_HIT = re.compile(r'fault: reached point="?([^"\s]+)')
+
 DEFAULT_SETTINGS = {"registration.mode": "open", "rate_limit.enabled": "false"}
 
 
@@ -159,6 +161,10 @@ class Server:
     def log(self):
         return self.log_path.read_text(encoding="utf-8", errors="replace") \
             if self.log_path.exists() else ""
+
+    def fault_hits(self):
+        """Names of the fault points reached, in order; with EXEUNT_FAULT and debug lines only."""
+        return FAULT_HIT.findall(self.log())
 
     def log_tail(self, lines=LOG_TAIL_LINES):
         return "--- end of the server's log ---\n" + "\n".join(self.log().splitlines()[-lines:])

@@ -118,3 +118,9 @@ def test_death_at_a_fault_point(toy):
     assert server.wait_killed()
     server.start()
     assert server.wait_killed(limit_s=0.2) is False
+
+
+def test_fault_hits(toy):
+    hits = "\n".join(f'2026-01-01T00:00:00.000Z debug fault: reached point="{name}"'
+                     for name in ("deactivation.accepted.committed", "a.b"))
+    assert toy(TOY_LOG=hits).start().fault_hits() == ["deactivation.accepted.committed", "a.b"]
