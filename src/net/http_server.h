@@ -64,6 +64,7 @@ uint16_t http_server_port(const struct http_server *server);
 void http_server_stop(struct http_server *server, int64_t grace_ms);
 void http_server_free(struct http_server *server);
 bool http_is_stopping(const struct http_server *server);
+bool http_stopping(const struct http_request *request); /* of the server that the request came to */
 
 /* What came in. Valid until on_end. */
 struct arena *http_arena(struct http_request *request);   /* request lifetime */

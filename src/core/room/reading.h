@@ -5,6 +5,7 @@
 #ifndef EXEUNT_CORE_ROOM_READING_H
 #define EXEUNT_CORE_ROOM_READING_H
 
+#include "matrix/event.h"
 #include "matrix/filter.h"
 #include "store/rooms.h"
 

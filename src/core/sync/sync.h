@@ -46,8 +46,19 @@ MUST_CHECK enum rc sync_watch(struct syncs *syncs, struct arena *scratch, int64_
 str sync_position_token(struct syncs *syncs, struct arena *arena, int64_t pos);
 MUST_CHECK enum rc sync_position_parse(struct syncs *syncs, str token, int64_t *ret_pos, struct fail *fail);
 
-/* Typing is kept in memory only. `timeout_ms` 0: stopped. Wakes the room. */
-MUST_CHECK enum rc typing_set(struct syncs *syncs, int64_t room, int64_t user, str user_id, int64_t timeout_ms);
-void typing_drop_user(struct syncs *syncs, int64_t user);
+/* A filter that the user stored before. RC_NOT_FOUND. */
+MUST_CHECK enum rc sync_filter_load(struct syncs *syncs, struct arena *arena, int64_t user, int64_t filter_id, str *ret_json);
+
+/* Typing is kept in memory only. `timeout_ms` 0: stopped. RC_FORBIDDEN unless joined. Wakes the room. */
+MUST_CHECK enum rc sync_set_typing(struct syncs *syncs, struct arena *scratch, const struct session *session, str room_id,
+                                   int64_t timeout_ms, struct fail *fail);
+void sync_drop_typing(struct syncs *syncs, int64_t user);
+
+/*
+ * A receipt of `type` (m.read, m.read.private) up to an event of the room; `thread_id` may be empty, "main" or
+ * an event id. RC_FORBIDDEN unless joined, RC_NOT_FOUND for an event that is not of this room. Waits.
+ */
+MUST_CHECK enum rc sync_set_receipt(struct syncs *syncs, struct arena *scratch, const struct session *session, str room_id,
+                                    str type, str event_id, str thread_id, struct fail *fail);
 
 #endif

@@ -1,0 +1,138 @@
+/* GET /sync, typing notifications and receipts. */
+#include "api/endpoints.h"
+#include "matrix/filter.h"
+#include "matrix/ids.h"
+
+enum {
+	SYNC_ANSWER_MAX_BYTES = 256 * 1024 * 1024,
+	SYNC_TIMEOUT_MAX_MS = 5 * 60 * 1000,
+	TYPING_DEFAULT_MS = 30 * 1000,
+};
+
+/* Kept over the parks of one request. */
+struct sync_poll {
+	struct sync_request request;
+	struct filter *filter;
+	struct watch *watch;
+	int64_t deadline_mono_ms;
+};
+
+static void poll_end(struct api_request *rq)
+{
+	struct sync_poll *poll = rq->state;
+	watch_free(TAKE(poll->watch));
+}
+
+static void poll_wake(void *self)
+{
+	http_wake(self);
+}
+
+/* `filter` is JSON or the number of one that was stored. */
+static enum rc filter_read(struct api_request *rq, struct sync_poll *poll)
+{
+	str text, stored;
+	int64_t filter_id;
+	TRY(api_query(rq, STR("filter"), &text));
+	if (!text.n)
+		return RC_OK;
+	if (text.p[0] == '{') {
+		stored = text;
+	} else {
+		if (!str_to_i64(text, 0, INT64_MAX, &filter_id) ||
+		    sync_filter_load(rq->ctx->syncs, rq->arena, rq->session.user, filter_id, &stored) != RC_OK)
+			return fail_set(&rq->fail, RC_INVALID_PARAM, "filter: there is no filter of this number");
+	}
+	poll->filter = arena_new(rq->arena, struct filter);
+	TRY(arena_status(rq->arena));
+	TRY(filter_parse(rq->arena, stored, poll->filter, &rq->fail));
+	poll->request.filter = poll->filter;
+	return RC_OK;
+}
+
+static enum rc poll_begin(struct api_request *rq, struct sync_poll **ret_poll)
+{
+	struct sync_poll *poll = arena_new(rq->arena, struct sync_poll);
+	int64_t timeout_ms;
+	TRY(arena_status(rq->arena));
+	poll->request.session = &rq->session;
+	TRY(api_query(rq, STR("since"), &poll->request.since));
+	TRY(api_query_bool(rq, STR("full_state"), false, &poll->request.full_state));
+	TRY(api_query_bool(rq, STR("use_state_after"), false, &poll->request.use_state_after));
+	TRY(api_query_integer(rq, STR("timeout"), 0, INT64_MAX, 0, &timeout_ms));
+	TRY(filter_read(rq, poll));
+	if (timeout_ms > SYNC_TIMEOUT_MAX_MS)
+		timeout_ms = SYNC_TIMEOUT_MAX_MS;
+	poll->deadline_mono_ms = clock_mono_ms(rq->ctx->clock) + timeout_ms;
+	rq->state = poll;
+	rq->on_end = poll_end;
+	*ret_poll = poll;
+	return RC_OK;
+}
+
+/*
+ * Every run reads in scratch memory, so that a poll that was woken often holds no more than its first; only
+ * the answer that is sent is copied into the request's arena.
+ */
+static enum rc answer_or_wait(struct api_request *rq, struct sync_poll *poll, bool may_wait)
+{
+	struct arena CLEANUP(arena_release) scratch;
+	struct buf out;
+	bool empty;
+	arena_init(&scratch, SYNC_ANSWER_MAX_BYTES);
+	buf_init(&out, &scratch, SYNC_ANSWER_MAX_BYTES);
+	if (may_wait && !poll->watch)
+		TRY(sync_watch(rq->ctx->syncs, &scratch, rq->session.user, poll_wake, rq->http, &poll->watch));
+	TRY(sync_answer(rq->ctx->syncs, &scratch, &poll->request, &out, &empty, &rq->fail));
+	if (empty && may_wait) {
+		http_park(rq->http, poll->deadline_mono_ms);
+		return RC_OK;
+	}
+	str answer = arena_dup(rq->arena, buf_str(&out));
+	TRY(arena_status(rq->arena));
+	return api_answer(rq, 200, answer);
+}
+
+enum rc client_sync(struct api_request *rq)
+{
+	struct sync_poll *poll = rq->state;
+	if (!poll)
+		TRY(poll_begin(rq, &poll));
+	bool over = clock_mono_ms(rq->ctx->clock) >= poll->deadline_mono_ms || http_stopping(rq->http);
+	return answer_or_wait(rq, poll, !over && poll->request.since.n && !poll->request.full_state);
+}
+
+enum rc client_typing(struct api_request *rq)
+{
+	struct {
+		bool typing;
+		int64_t timeout_ms;
+	} body = {.timeout_ms = TYPING_DEFAULT_MS};
+	const struct field fields[] = {
+		{"typing", FIELD_BOOL, true, 0, 0, offsetof(__typeof__(body), typing)},
+		{"timeout", FIELD_INTEGER, false, 0, INT32_MAX, offsetof(__typeof__(body), timeout_ms)},
+	};
+	TRY(api_read_body(rq, fields, COUNT_OF(fields), &body));
+	if (!str_eq(rq->path_params[1], rq->session.user_id))
+		return fail_set(&rq->fail, RC_FORBIDDEN, "userId: you can only say that you yourself are typing");
+	TRY(sync_set_typing(rq->ctx->syncs, rq->arena, &rq->session, rq->path_params[0],
+	                    body.typing ? body.timeout_ms : 0, &rq->fail));
+	return api_answer_empty_object(rq);
+}
+
+enum rc client_receipt(struct api_request *rq)
+{
+	struct {
+		str thread_id;
+	} body = {STR_EMPTY};
+	const struct field fields[] = {
+		{"thread_id", FIELD_TEXT, false, 1, ID_MAX_BYTES, offsetof(__typeof__(body), thread_id)},
+	};
+	str type = rq->path_params[1];
+	TRY(api_read_body(rq, fields, COUNT_OF(fields), &body));
+	if (!str_eq(type, STR("m.read")) && !str_eq(type, STR("m.read.private")))
+		return fail_set(&rq->fail, RC_INVALID_PARAM, "receiptType: m.read and m.read.private are known");
+	TRY(sync_set_receipt(rq->ctx->syncs, rq->arena, &rq->session, rq->path_params[0], type, rq->path_params[2],
+	                     body.thread_id, &rq->fail));
+	return api_answer_empty_object(rq);
+}

@@ -1,0 +1,91 @@
+/* Typing notifications and receipts as users set them. */
+#include "core/sync/sync_int.h"
+#include "matrix/ids.h"
+
+static enum rc joined_room(struct txn_ro *txn, struct arena *scratch, int64_t user, str room_id, int64_t *ret_room,
+                           struct fail *fail)
+{
+	struct room_row room;
+	struct member_row member;
+	enum rc rc = room_find(txn, scratch, room_id, &room);
+	if (rc == RC_OK)
+		rc = member_get(txn, scratch, room.room, user, &member);
+	if (rc == RC_NOT_FOUND || (rc == RC_OK && member.membership != MEMBERSHIP_JOIN))
+		return fail_set(fail, RC_FORBIDDEN, "You are not joined to this room");
+	TRY(rc);
+	*ret_room = room.room;
+	return RC_OK;
+}
+
+enum rc sync_filter_load(struct syncs *syncs, struct arena *arena, int64_t user, int64_t filter_id, str *ret_json)
+{
+	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
+	TRY(txn_ro_begin(syncs->config.store, &txn));
+	return filter_get(txn, arena, user, filter_id, ret_json);
+}
+
+enum rc sync_set_typing(struct syncs *syncs, struct arena *scratch, const struct session *session, str room_id,
+                        int64_t timeout_ms, struct fail *fail)
+{
+	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
+	int64_t room;
+	TRY(txn_ro_begin(syncs->config.store, &txn));
+	TRY(joined_room(txn, scratch, session->user, room_id, &room, fail));
+	if (timeout_ms > syncs->config.typing_timeout_max_ms)
+		timeout_ms = syncs->config.typing_timeout_max_ms;
+	return typing_set(syncs->typing, room, session->user, session->user_id, timeout_ms);
+}
+
+void sync_drop_typing(struct syncs *syncs, int64_t user)
+{
+	typing_drop_user(syncs->typing, user);
+}
+
+static enum rc receipt_check(struct syncs *syncs, struct arena *scratch, const struct session *session, str room_id,
+                             str event_id, str thread_id, int64_t *ret_room, struct fail *fail)
+{
+	struct event_row event;
+	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
+	if (thread_id.n && !str_eq(thread_id, STR("main")) && !event_id_parse(thread_id, NULL))
+		return fail_set(fail, RC_INVALID_PARAM, "thread_id: neither \"main\" nor an event id");
+	TRY(txn_ro_begin(syncs->config.store, &txn));
+	TRY(joined_room(txn, scratch, session->user, room_id, ret_room, fail));
+	enum rc rc = event_find(txn, scratch, event_id, &event);
+	if (rc == RC_NOT_FOUND || (rc == RC_OK && event.room != *ret_room))
+		return fail_set(fail, RC_NOT_FOUND, "eventId: there is no such event in this room");
+	return rc;
+}
+
+struct receipt_write {
+	const struct session *session;
+	int64_t room, now_ms;
+	str type, event_id, thread_id;
+};
+
+static enum rc write_receipt(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	const struct receipt_write *write = arg;
+	TRY(account_check_generation(txn_reading(txn), write->session->user, write->session->generation));
+	return receipt_put(txn, write->room, write->session->user, write->type, write->thread_id, write->event_id,
+	                   write->now_ms);
+}
+
+enum rc sync_set_receipt(struct syncs *syncs, struct arena *scratch, const struct session *session, str room_id,
+                         str type, str event_id, str thread_id, struct fail *fail)
+{
+	struct receipt_write write = {
+		.session = session,
+		.now_ms = clock_wall_ms(syncs->config.clock),
+		.type = type,
+		.event_id = event_id,
+		.thread_id = thread_id,
+	};
+	TRY(receipt_check(syncs, scratch, session, room_id, event_id, thread_id, &write.room, fail));
+	TRY(store_write(syncs->config.store, write_receipt, &write, fail));
+	if (str_eq(type, STR("m.read.private")))
+		notify_user(syncs->config.notifier, session->user);
+	else
+		notify_room(syncs->config.notifier, write.room);
+	return RC_OK;
+}

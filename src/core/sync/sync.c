@@ -1,0 +1,152 @@
+/* The whole of a /sync answer: token, account data, key counts, and the rooms (rooms.c). */
+#include "core/sync/sync_int.h"
+#include "matrix/push_rules.h"
+
+#include <stdlib.h>
+
+enum { WATCH_ROOMS_BYTES_MAX = 16 * 1024 * 1024 };
+
+enum rc syncs_new(const struct syncs_config *config, struct syncs **ret_syncs)
+{
+	struct syncs *syncs = calloc(1, sizeof *syncs);
+	if (!syncs)
+		return RC_NOMEM;
+	syncs->config = *config;
+	syncs->tag = store_tag(config->store);
+	enum rc rc = typing_new(config->clock, config->notifier, &syncs->typing);
+	if (rc != RC_OK) {
+		free(syncs);
+		return rc;
+	}
+	*ret_syncs = syncs;
+	return RC_OK;
+}
+
+void syncs_free(struct syncs *syncs)
+{
+	if (!syncs)
+		return;
+	typing_free(syncs->typing);
+	free(syncs);
+}
+
+static void put_typed_content(struct buf *out, str type, str content)
+{
+	json_put_comma(out);
+	buf_put(out, STR("{\"content\":"));
+	buf_put(out, content);
+	buf_put(out, STR(",\"type\":"));
+	json_put_text(out, type);
+	buf_putc(out, '}');
+}
+
+/* Until rules can be changed, the defaults are what an account has. */
+static enum rc put_push_rules(struct sync_run *run)
+{
+	str rules;
+	TRY(push_rules_default(run->arena, run->request->session->user_id, &rules));
+	put_typed_content(run->out, STR("m.push_rules"), rules);
+	return RC_OK;
+}
+
+static enum rc put_global_account_data(struct sync_run *run, bool *ret_any)
+{
+	size_t shown = 0;
+	json_put_key(run->out, STR("account_data"));
+	buf_put(run->out, STR("{\"events\":["));
+	for (size_t i = 0; i < run->account_data_count; i++) {
+		const struct account_data_row *row = &run->account_data[i];
+		if (row->room != 0 || row->pos > run->to)
+			continue;
+		put_typed_content(run->out, row->type, row->content);
+		shown++;
+	}
+	if (run->initial)
+		TRY(put_push_rules(run));
+	buf_put(run->out, STR("]}"));
+	*ret_any = shown > 0;
+	return RC_OK;
+}
+
+static enum rc put_key_counts(struct sync_run *run)
+{
+	struct otk_count *counts;
+	size_t count;
+	TRY(otk_counts(run->txn, run->arena, run->request->session->device, &counts, &count));
+	json_put_key(run->out, STR("device_one_time_keys_count"));
+	buf_putc(run->out, '{');
+	for (size_t i = 0; i < count; i++) {
+		json_put_key(run->out, counts[i].algorithm);
+		buf_put_i64(run->out, counts[i].count);
+	}
+	buf_putc(run->out, '}');
+	return RC_OK;
+}
+
+static enum rc put_answer(struct sync_run *run, bool *ret_empty)
+{
+	bool any_rooms, any_data;
+	buf_putc(run->out, '{');
+	json_put_key(run->out, STR("next_batch"));
+	buf_putc(run->out, '"');
+	sync_since_put(run->out, run->syncs, (struct sync_position){run->to, run->typing_serial});
+	buf_putc(run->out, '"');
+	TRY(put_global_account_data(run, &any_data));
+	TRY(put_key_counts(run));
+	TRY(sync_put_rooms(run, &any_rooms));
+	buf_putc(run->out, '}');
+	*ret_empty = !run->initial && !any_rooms && !any_data;
+	return buf_status(run->out);
+}
+
+enum rc sync_answer(struct syncs *syncs, struct arena *arena, const struct sync_request *request, struct buf *out,
+                    bool *ret_empty, struct fail *fail)
+{
+	struct sync_run run = {.syncs = syncs, .arena = arena, .request = request, .out = out};
+	run.initial = request->since.n == 0;
+	if (!run.initial)
+		TRY(sync_since_parse(syncs, request->since, &run.since, fail));
+	run.typing_serial = typing_serial(syncs->typing); /* before the store: what comes between is told twice, never lost */
+	run.now_ms = clock_wall_ms(syncs->config.clock);
+	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
+	TRY(txn_ro_begin(syncs->config.store, &txn));
+	run.txn = txn;
+	TRY(txn_committed_pos(txn, &run.to));
+	TRY(account_data_since(txn, arena, request->session->user, run.since.pos, &run.account_data,
+	                       &run.account_data_count));
+	return put_answer(&run, ret_empty);
+}
+
+struct room_list {
+	int64_t *rooms;
+	size_t count, capacity;
+	struct arena *arena;
+};
+
+static enum rc add_watched(void *self, const struct member_row *member)
+{
+	struct room_list *list = self;
+	if (member->membership != MEMBERSHIP_JOIN)
+		return RC_OK; /* invites and the like reach the user by the user's own key */
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity ? list->capacity * 2 : 64;
+		list->rooms = arena_grow(list->arena, list->rooms, list->capacity * sizeof *list->rooms,
+		                         capacity * sizeof *list->rooms);
+		TRY(arena_status(list->arena));
+		list->capacity = capacity;
+	}
+	list->rooms[list->count++] = member->room;
+	return RC_OK;
+}
+
+enum rc sync_watch(struct syncs *syncs, struct arena *scratch, int64_t user, void (*wake)(void *self), void *self,
+                   struct watch **ret_watch)
+{
+	struct arena CLEANUP(arena_release) rows;
+	arena_init(&rows, WATCH_ROOMS_BYTES_MAX);
+	struct room_list list = {.arena = scratch};
+	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
+	TRY(txn_ro_begin(syncs->config.store, &txn));
+	TRY(members_of_user(txn, &rows, user, MEMBERSHIP_JOIN, add_watched, &list));
+	return watch_new(syncs->config.notifier, user, list.rooms, list.count, wake, self, ret_watch);
+}

@@ -1,0 +1,46 @@
+/* The tokens of /sync and of pagination: positions with the tag of this store behind them. */
+#include "core/sync/sync_int.h"
+
+enum { TOKEN_MAX_BYTES = 96 };
+
+void sync_since_put(struct buf *out, const struct syncs *syncs, struct sync_position position)
+{
+	buf_printf(out, "s%lld_%lld_%.*s", (long long)position.pos, (long long)position.typing_serial,
+	           STR_ARG(syncs->tag));
+}
+
+enum rc sync_since_parse(struct syncs *syncs, str token, struct sync_position *ret_since, struct fail *fail)
+{
+	struct sync_position since = {0};
+	str rest = token, pos, serial, tag;
+	bool right = token.n <= TOKEN_MAX_BYTES && str_starts(token, STR("s"));
+	rest = str_from(rest, 1);
+	right = right && str_split(&rest, '_', &pos) && str_to_i64(pos, 0, INT64_MAX, &since.pos);
+	right = right && str_split(&rest, '_', &serial) && str_to_i64(serial, 0, INT64_MAX, &since.typing_serial);
+	right = right && str_split(&rest, '_', &tag) && !rest.p && str_eq(tag, syncs->tag);
+	if (!right || since.pos > store_committed_pos(syncs->config.store))
+		return fail_set(fail, RC_INVALID_PARAM, "since: this is not a sync token of this server");
+	*ret_since = since;
+	return RC_OK;
+}
+
+str sync_position_token(struct syncs *syncs, struct arena *arena, int64_t pos)
+{
+	return arena_printf(arena, "t%lld_%.*s", (long long)pos, STR_ARG(syncs->tag));
+}
+
+/* Clients pass sync tokens to /messages as well: both forms are taken. */
+enum rc sync_position_parse(struct syncs *syncs, str token, int64_t *ret_pos, struct fail *fail)
+{
+	struct sync_position since;
+	if (sync_since_parse(syncs, token, &since, NULL) == RC_OK) {
+		*ret_pos = since.pos;
+		return RC_OK;
+	}
+	str rest = str_from(token, 1), pos, tag;
+	if (token.n <= TOKEN_MAX_BYTES && str_starts(token, STR("t")) && str_split(&rest, '_', &pos) &&
+	    str_split(&rest, '_', &tag) && !rest.p && str_eq(tag, syncs->tag) &&
+	    str_to_i64(pos, 0, INT64_MAX, ret_pos))
+		return RC_OK;
+	return fail_set(fail, RC_INVALID_PARAM, "This is not a pagination token of this server");
+}
