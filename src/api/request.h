@@ -3,7 +3,7 @@
  * a handler reads parameters, checks, calls `core`, answers: at most 40 lines, no SQL, no locks.
  *
  * A handler returns RC_OK after it has answered (api_answer, api_hold, api_park), or a failing rc, which dispatch turns into the
- * standard error body with `rq->fail`. It may be run again after a park; `rq->parked` says so.
+ * standard error body with `rq->fail`. It may be run again after a park; `rq->runs` says so.
  */
 #ifndef EXEUNT_API_REQUEST_H
 #define EXEUNT_API_REQUEST_H
@@ -59,11 +59,27 @@ MUST_CHECK enum rc api_query_integer(struct api_request *rq, str name, int64_t m
                                      int64_t *ret_value);
 MUST_CHECK enum rc api_query_bool(struct api_request *rq, str name, bool otherwise, bool *ret_value);
 
-/* 200 (or another status) with a JSON body that lives in the arena. */
+/*
+ * 200 (or another status) with a JSON body that lives in the arena (or is static). Exactly one answer a request. After
+ * api_hold() from any thread, even before the handler has returned; the request must not be touched afterwards.
+ */
 enum rc api_answer(struct api_request *rq, int status, str body);
 enum rc api_answer_empty_object(struct api_request *rq);
+/* The text of a builder as a 200; the builder's failure is returned instead. */
+enum rc api_answer_buf(struct api_request *rq, const struct buf *body);
 /* The standard error of `rc` with rq->fail; for handlers that were held. */
 void api_answer_failure(struct api_request *rq, enum rc rc);
+
+/*
+ * Handlers use these, never http_hold() and http_park(): dispatch must know. Both give RC_OK, to be returned.
+ * api_hold(): some other thread will answer. Call it before the request is handed over, and touch it no more afterwards.
+ * api_park(): the handler is run again after http_wake(rq->http) or at the deadline.
+ */
+enum rc api_hold(struct api_request *rq);
+enum rc api_park(struct api_request *rq, int64_t deadline_mono_ms);
+
+/* The user in this path parameter must be the session's: RC_INVALID_PARAM (no user ID), RC_FORBIDDEN (somebody else). */
+MUST_CHECK enum rc api_own_user(struct api_request *rq, str user_id);
 
 /* A body read through a field table. */
 enum field_kind { FIELD_TEXT, FIELD_BOOL, FIELD_INTEGER, FIELD_OBJECT, FIELD_ARRAY, FIELD_ANY };
