@@ -88,8 +88,6 @@ enum rc base64_decode(struct arena *arena, enum base64_alphabet alphabet, str te
 			out[n++] = (char)(bits >> held & 0xff);
 		}
 	}
-	if (bits & ((1u << held) - 1))
-		return RC_INVALID_PARAM;
 	*ret_bytes = (str){out, n};
 	return RC_OK;
 }

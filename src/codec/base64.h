@@ -8,7 +8,10 @@ enum base64_alphabet { BASE64_STANDARD, BASE64_URL };
 
 void base64_put(struct buf *buf, enum base64_alphabet alphabet, str bytes);
 str base64_encode(struct arena *arena, enum base64_alphabet alphabet, str bytes);
-/* RC_INVALID_PARAM: a character outside the alphabet, a wrong length, or bits that do not fit. */
+/*
+ * RC_INVALID_PARAM: a character outside the alphabet, or a wrong length. Bits beyond the last whole byte are
+ * ignored: the seed of the specification's own test vectors has some, and other servers take them.
+ */
 MUST_CHECK enum rc base64_decode(struct arena *arena, enum base64_alphabet alphabet, str text, str *ret_bytes);
 
 #endif
