@@ -11,13 +11,14 @@
 
 #include "codec/crypto.h"
 #include "codec/json.h"
+#include "matrix/ids.h"
 #include "matrix/room_version.h"
 
 enum {
 	EVENT_MAX_BYTES = 65536,      /* canonical, signatures included */
 	EVENT_PREV_MAX = 20,
 	EVENT_AUTH_MAX = 10,
-	EVENT_DEPTH_JSON_MAX = 100,
+	EVENT_DEPTH_JSON_MAX = 100,   /* nesting of the whole event; its content has one level less */
 };
 
 struct event {
@@ -31,19 +32,27 @@ struct event {
 	str redacts;    /* by the version's rule; empty when there is none */
 	int64_t origin_server_ts; /* ms */
 	int64_t depth;
-	json content;   /* an object */
-	json root;      /* the whole event */
-	str canonical;  /* the canonical bytes of `root`, what is stored and sent */
+	const str *prev_events; /* event ids; in v1 and v2 without their hashes */
+	size_t prev_count;
+	const str *auth_events;
+	size_t auth_count;
+	json content;   /* an object; in canonical order, but as the draft had it when event_build() made a message */
+	json root;      /* the whole event; NULL when event_build() made it */
+	str canonical;  /* the canonical bytes of the whole event, what is stored and sent */
 };
 
 /*
- * Reads an event from `text` (any JSON; it is brought into canonical form). RC_BAD_JSON with a sentence that
- * names the field; RC_TOO_LARGE beyond the limits. Hash and signatures are not looked at here.
+ * Reads an event from `text` (any JSON; it is brought into canonical form). RC_NOT_JSON and RC_BAD_JSON with a
+ * sentence that names the field (more prev_events or auth_events than allowed are RC_BAD_JSON too); RC_TOO_LARGE
+ * beyond the limits in bytes. Hash and signatures must be there, and are not looked into.
  */
 MUST_CHECK enum rc event_parse(struct arena *arena, const struct room_version *version, str text,
                                struct event *ret_event, struct fail *fail);
 
-/* The same for bytes that this server stored itself: nothing is checked again but the shape. */
+/*
+ * The same for bytes that this server stored itself: nothing is checked again but the shape (RC_CORRUPT).
+ * `canonical` and `event_id` are borrowed and must live as long as the event.
+ */
 MUST_CHECK enum rc event_parse_stored(struct arena *arena, const struct room_version *version, str canonical,
                                       str event_id, struct event *ret_event);
 
@@ -55,9 +64,9 @@ struct event_draft {
 	bool is_state;
 	str state_key;
 	str content;           /* a JSON object, any form; refused by the rules of canonical JSON */
-	str redacts;           /* for m.room.redaction; placed where the version wants it */
+	str redacts;           /* for m.room.redaction; placed where the version wants it. Empty: as in `content` */
 	int64_t origin_server_ts; /* ms */
-	int64_t depth;
+	int64_t depth;         /* cut at 2^53 − 1, where a room's depth stays */
 	const str *prev_events;
 	size_t prev_count;
 	const str *auth_events;
@@ -71,8 +80,9 @@ struct signing_identity {
 };
 
 /*
- * Builds, hashes, signs: `*ret_event` is complete. RC_BAD_JSON for content that canonical JSON refuses,
- * RC_TOO_LARGE for an event (or type, state_key, …) beyond the limits.
+ * Builds, hashes, signs: `*ret_event` is complete but for `root`, which stays NULL: nothing is parsed again.
+ * Its texts are the draft's (borrowed) where they were taken over unchanged. RC_NOT_JSON or RC_BAD_JSON for content
+ * that canonical JSON refuses, RC_TOO_LARGE for an event (or type, state_key, …) beyond the limits.
  */
 MUST_CHECK enum rc event_build(struct arena *arena, const struct room_version *version,
                                const struct event_draft *draft, const struct signing_identity *identity,
@@ -111,9 +121,11 @@ enum event_form {
 };
 
 /*
- * Appends the form for clients, spliced from the canonical bytes without building a tree: leaves out auth_events,
- * depth, hashes, prev_events, signatures (and event_id of v1/v2, which is written anew); adds event_id, unsigned
- * (may be NULL), and `redacts` at both places where clients look.
+ * Appends the form for clients, spliced from the canonical bytes without building a tree. Only the members that
+ * ClientEvent names are taken over (content, origin_server_ts, redacts, sender, state_key, type), so that a peer
+ * cannot plant others; event_id, room_id and unsigned (may be NULL) are ours. A redaction gets `redacts`
+ * at both places where clients look (Room Version 11); where both stand already, both stay.
+ * `canonical` must be an event that event_build() or event_parse() made, or its redacted form.
  */
 void event_put_client(struct buf *buf, str canonical, str event_id, str room_id, enum event_form form,
                       const struct event_unsigned *unsigned_data);

@@ -28,12 +28,20 @@ enum redaction_rules {
 	REDACTION_V11, /* keeps all of create, invite of power_levels, redacts of redaction, … */
 };
 
+/* Whose text numbers the auth rules, for verdicts that cite one; graph/auth_rules.def has a column each. */
+enum auth_numbering {
+	AUTH_NUMBERING_V10,
+	AUTH_NUMBERING_V11,
+	AUTH_NUMBERING_V12,
+};
+
 struct room_version {
 	str name;
 	bool stable;
 	enum event_id_format event_id_format;
 	enum state_resolution state_resolution;
 	enum redaction_rules redaction;
+	enum auth_numbering auth_numbering;
 	bool special_alias_auth;          /* v1 to v5: m.room.aliases has a rule of its own */
 	bool strict_canonical_json;       /* v6+ */
 	bool enforce_key_validity;        /* v5+ */

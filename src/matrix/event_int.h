@@ -1,0 +1,24 @@
+/* Inside matrix: what building, parsing and redacting an event share. */
+#ifndef EXEUNT_MATRIX_EVENT_INT_H
+#define EXEUNT_MATRIX_EVENT_INT_H
+
+#include "matrix/event.h"
+
+/* Appends what redaction leaves of `content` in an event of `type`. */
+MUST_CHECK enum rc redact_put_content(struct buf *buf, const struct room_version *version, str type,
+                                      json content);
+
+/* Appends the redacted event in canonical form. Without signatures it is what is signed and what is hashed. */
+MUST_CHECK enum rc redact_put_event(struct buf *buf, const struct room_version *version, json root,
+                                    bool with_signatures);
+
+/* '$' and the hash in the version's base64 (v3 and later); empty when the arena failed. */
+str event_id_of_hash(struct arena *arena, const struct room_version *version, const struct sha256 *hash);
+
+/* The id of the room that this create event makes (v12): the event id with '!'. */
+str room_id_of_create(struct arena *arena, str event_id);
+
+/* Whether an event of `type` with this state key makes a room. */
+bool event_is_create(str type, bool is_state, str state_key);
+
+#endif

@@ -1,0 +1,200 @@
+#include "codec/canonical.h"
+#include "matrix/event_int.h"
+
+/* Server-Server API, "PDUs": the fields that every event has. Each reader takes one of them. */
+struct reader {
+	struct arena *arena;
+	struct fail *fail;
+	struct event *event;
+};
+
+static enum rc bad(const struct reader *r, const char *field, const char *must)
+{
+	return fail_set(r->fail, RC_BAD_JSON, "The event's %s must be %s", field, must);
+}
+
+static enum rc read_bounded(const struct reader *r, const char *field, size_t max_bytes, str *ret_text)
+{
+	if (!json_text(json_get(r->event->root, str_of(field)), ret_text))
+		return bad(r, field, "a string");
+	if (ret_text->n > max_bytes)
+		return fail_set(r->fail, RC_TOO_LARGE, "The event's %s is longer than %zu bytes", field, max_bytes);
+	return RC_OK;
+}
+
+static enum rc read_type_and_key(const struct reader *r)
+{
+	TRY(read_bounded(r, "type", EVENT_TYPE_MAX_BYTES, &r->event->type));
+	r->event->is_state = json_get(r->event->root, STR("state_key")) != NULL;
+	if (r->event->is_state)
+		TRY(read_bounded(r, "state_key", STATE_KEY_MAX_BYTES, &r->event->state_key));
+	return RC_OK;
+}
+
+/* In v12 the create event has no room_id (it makes it), and the others' has no domain. */
+static enum rc read_room_id(const struct reader *r)
+{
+	struct event *event = r->event;
+	struct id_parts parts;
+	if (event->version->room_id_from_create &&
+	    event_is_create(event->type, event->is_state, event->state_key)) {
+		if (json_get(event->root, STR("room_id")))
+			return fail_set(r->fail, RC_BAD_JSON,
+			                "The event's room_id must not be there: a create event makes it");
+		return RC_OK;
+	}
+	TRY(read_bounded(r, "room_id", ID_MAX_BYTES, &event->room_id));
+	if (!room_id_parse(event->room_id, &parts))
+		return bad(r, "room_id", "a room ID");
+	if (event->version->room_id_from_create != (parts.domain.n == 0))
+		return bad(r, "room_id", parts.domain.n ? "a room ID without a domain" : "a room ID with a domain");
+	return RC_OK;
+}
+
+static enum rc read_sender(const struct reader *r)
+{
+	TRY(read_bounded(r, "sender", ID_MAX_BYTES, &r->event->sender));
+	return user_id_parse(r->event->sender, NULL) ? RC_OK : bad(r, "sender", "a user ID");
+}
+
+static enum rc read_numbers(const struct reader *r)
+{
+	json root = r->event->root;
+	if (!json_integer(json_get(root, STR("depth")), &r->event->depth) || r->event->depth < 0)
+		return bad(r, "depth", "an integer from 0 to 2^53-1");
+	if (!json_integer(json_get(root, STR("origin_server_ts")), &r->event->origin_server_ts))
+		return bad(r, "origin_server_ts", "an integer");
+	return RC_OK;
+}
+
+/* Shape only: an object with the given kind of members. */
+static enum rc check_hashes_and_signatures(const struct reader *r)
+{
+	json hashes = json_get(r->event->root, STR("hashes"));
+	json signatures = json_get(r->event->root, STR("signatures"));
+	json of_server, signature;
+	if (!json_is_text(json_get(hashes, STR("sha256"))))
+		return bad(r, "hashes", "an object with a string sha256");
+	if (!json_is_object(signatures))
+		return bad(r, "signatures", "an object");
+	struct json_iter servers = json_iter(signatures);
+	while (json_next(&servers, NULL, &of_server)) {
+		struct json_iter keys = json_iter(of_server);
+		if (!json_is_object(of_server))
+			return bad(r, "signatures", "an object of objects");
+		while (json_next(&keys, NULL, &signature))
+			if (!json_is_text(signature))
+				return bad(r, "signatures", "an object of objects of strings");
+	}
+	return RC_OK;
+}
+
+/* A list of event ids of v3 and later. */
+static enum rc read_event_ids(const struct reader *r, const char *field, size_t max, const str **ret_ids,
+                              size_t *ret_count)
+{
+	json list = json_get(r->event->root, str_of(field));
+	size_t count = json_count(list);
+	if (!json_is_array(list))
+		return bad(r, field, "an array of event IDs");
+	if (count > max)
+		return fail_set(r->fail, RC_BAD_JSON, "The event's %s has more than %zu entries", field, max);
+	str *ids = arena_array(r->arena, str, count ? count : 1);
+	if (!ids)
+		return arena_status(r->arena);
+	struct json_iter iter = json_iter(list);
+	json entry;
+	for (size_t i = 0; json_next(&iter, NULL, &entry); i++)
+		if (!json_text(entry, &ids[i]) || !event_id_parse(ids[i], NULL))
+			return bad(r, field, "an array of event IDs");
+	*ret_ids = ids;
+	*ret_count = count;
+	return RC_OK;
+}
+
+static enum rc read_links(const struct reader *r)
+{
+	struct event *event = r->event;
+	TRY(read_event_ids(r, "prev_events", EVENT_PREV_MAX, &event->prev_events, &event->prev_count));
+	return read_event_ids(r, "auth_events", EVENT_AUTH_MAX, &event->auth_events, &event->auth_count);
+}
+
+/* Which event a redaction is about; what is no string is no redaction of anything. */
+static void read_redacts(struct event *event)
+{
+	bool in_content = event->version->redacts_in_content;
+	if (str_eq(event->type, STR("m.room.redaction")))
+		event->redacts = json_get_text(in_content ? event->content : event->root, STR("redacts"));
+}
+
+static enum rc read_fields(const struct reader *r)
+{
+	if (!json_is_object(r->event->root))
+		return fail_set(r->fail, RC_BAD_JSON, "The event must be an object");
+	TRY(read_type_and_key(r));
+	TRY(read_room_id(r));
+	TRY(read_sender(r));
+	r->event->content = json_get(r->event->root, STR("content"));
+	if (!json_is_object(r->event->content))
+		return bad(r, "content", "an object");
+	TRY(read_numbers(r));
+	TRY(check_hashes_and_signatures(r));
+	TRY(read_links(r));
+	read_redacts(r->event);
+	return RC_OK;
+}
+
+static enum rc put_canonical(struct arena *arena, json root, size_t hint_bytes, str *ret_text, struct fail *fail)
+{
+	struct buf buf;
+	buf_init(&buf, arena, EVENT_MAX_BYTES);
+	(void)buf_reserve(&buf, hint_bytes < EVENT_MAX_BYTES ? hint_bytes : EVENT_MAX_BYTES);
+	enum rc rc = canonical_put(&buf, root, fail);
+	if (rc == RC_TOO_LARGE)
+		return fail_set(fail, rc, "The event is larger than %d bytes", EVENT_MAX_BYTES);
+	TRY(rc);
+	return buf_finish(&buf, ret_text);
+}
+
+static void name_room(struct arena *arena, struct event *event)
+{
+	if (event->version->room_id_from_create &&
+	    event_is_create(event->type, event->is_state, event->state_key))
+		event->room_id = room_id_of_create(arena, event->event_id);
+}
+
+enum rc event_parse(struct arena *arena, const struct room_version *version, str text, struct event *ret_event,
+                    struct fail *fail)
+{
+	struct event event = {.version = version};
+	struct reader r = {arena, fail, &event};
+	struct sha256 hash;
+	TRY(json_parse(arena, text, &event.root, fail));
+	TRY(put_canonical(arena, event.root, text.n, &event.canonical, fail));
+	if (!str_eq(text, event.canonical)) /* the tree, too, is to be in canonical order */
+		TRY(json_parse(arena, event.canonical, &event.root, fail));
+	TRY(read_fields(&r));
+	TRY(event_reference_hash(arena, version, event.root, &hash));
+	event.event_id = event_id_of_hash(arena, version, &hash);
+	name_room(arena, &event);
+	TRY(arena_status(arena));
+	*ret_event = event;
+	return RC_OK;
+}
+
+enum rc event_parse_stored(struct arena *arena, const struct room_version *version, str canonical,
+                           str event_id, struct event *ret_event)
+{
+	struct event event = {.version = version, .canonical = canonical, .event_id = event_id};
+	struct reader r = {arena, NULL, &event};
+	enum rc rc = json_parse(arena, canonical, &event.root, NULL);
+	if (rc == RC_OK)
+		rc = read_fields(&r);
+	TRY(arena_status(arena));
+	if (rc != RC_OK || event_id.n == 0)
+		return RC_CORRUPT;
+	name_room(arena, &event);
+	TRY(arena_status(arena));
+	*ret_event = event;
+	return RC_OK;
+}
