@@ -22,7 +22,7 @@ static char *reserve(struct buf *buf, size_t n, size_t slack)
 		buf->status = RC_TOO_LARGE;
 		return NULL;
 	}
-	if (n + slack > buf->capacity - buf->n) {
+	if (!buf->p || n + slack > buf->capacity - buf->n) {
 		size_t wanted = buf->capacity ? buf->capacity * 2 : FIRST_CAPACITY;
 		if (wanted > buf->max_bytes)
 			wanted = buf->max_bytes;
@@ -52,8 +52,8 @@ void buf_advance(struct buf *buf, size_t n)
 
 void buf_put(struct buf *buf, str s)
 {
-	char *p = buf_reserve(buf, s.n);
-	if (p && s.n) {
+	char *p = s.n ? buf_reserve(buf, s.n) : NULL;
+	if (p) {
 		memcpy(p, s.p, s.n);
 		buf->n += s.n;
 	}

@@ -84,6 +84,7 @@ static void printf_may_fill_it_to_the_brim(void **state)
 static void reserve_and_advance(void **state)
 {
 	struct buf *buf = &((struct fixture *)*state)->buf;
+	assert_non_null(buf_reserve(buf, 0)); /* NULL is for failures only */
 	char *p = buf_reserve(buf, 500);
 	assert_non_null(p);
 	memcpy(p, "hello", 5);
