@@ -1,12 +1,15 @@
 #include "base/lock.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <time.h>
 
 enum { THREAD_STACK_BYTES = 512 * 1024 };
+
+#define WAIT_MAX_MS (INT64_C(1000) * 365 * 24 * 3600 * 1000) /* a thousand years: no sum overflows */
 
 void lock_init(struct lock *lock)
 {
@@ -49,16 +52,12 @@ void cond_wait(struct cond *cond, struct lock *lock)
 
 bool cond_wait_ms(struct cond *cond, struct lock *lock, int64_t timeout_ms)
 {
-	struct timespec until;
 	if (timeout_ms < 0)
 		timeout_ms = 0; /* a deadline that has passed */
-	ASSERT(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
-	until.tv_sec += (time_t)(timeout_ms / 1000);
-	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000L;
-	}
+	if (timeout_ms > WAIT_MAX_MS)
+		timeout_ms = WAIT_MAX_MS;
+	int64_t until_ms = clock_mono_ms(&clock_system) + timeout_ms;
+	struct timespec until = {(time_t)(until_ms / 1000), (long)(until_ms % 1000) * 1000000L};
 	int error = pthread_cond_timedwait(&cond->cond, &lock->mutex, &until);
 	ASSERT(error == 0 || error == ETIMEDOUT);
 	return error == 0;

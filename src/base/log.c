@@ -1,5 +1,7 @@
 #include "base/log.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -96,13 +98,13 @@ static void put_number(struct line *line, int64_t number)
 
 static void put_time(struct line *line)
 {
-	struct timespec now;
+	int64_t now_ms = clock_wall_ms(&clock_system);
+	time_t now = (time_t)(now_ms / 1000);
 	struct tm utc;
 	char text[40];
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
+	gmtime_r(&now, &utc);
 	size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-	int ms = snprintf(text + n, sizeof text - n, ".%03dZ", (int)(now.tv_nsec / 1000000));
+	int ms = snprintf(text + n, sizeof text - n, ".%03dZ", (int)(now_ms % 1000));
 	put(line, str_bytes(text, n + (size_t)ms));
 }
 
