@@ -38,6 +38,11 @@ struct http_handler {
 	void *self;
 };
 
+struct http_header {
+	const char *name;
+	str value;
+};
+
 struct http_config {
 	str listen_host;             /* numeric IPv4 or IPv6 */
 	uint16_t listen_port;        /* 0: the system chooses, see http_server_port() */
@@ -50,6 +55,9 @@ struct http_config {
 	int64_t idle_timeout_ms;     /* keep-alive connection without a request */
 	const struct clock *clock;
 	struct http_handler handler;
+	/* Added to the answers that the server gives by itself (408, 413, 431, 503): CORS. Static. */
+	const struct http_header *own_headers;
+	size_t own_header_count;
 };
 
 /* RC_EXISTS: the address is in use; RC_FORBIDDEN: not allowed to bind; RC_INVALID_PARAM: no such address. */
@@ -80,11 +88,6 @@ uint64_t http_request_id(const struct http_request *request); /* unique in this 
 void http_set_context(struct http_request *request, void *context);
 void *http_context(const struct http_request *request);
 
-struct http_header {
-	const char *name;
-	str value;
-};
-
 struct http_response {
 	int status;
 	str body;                           /* borrowed from the request's arena or static */
@@ -108,7 +111,11 @@ void http_park(struct http_request *request, int64_t deadline_mono_ms);
 void http_wake(struct http_request *request);
 
 struct http_counters {
-	uint64_t requests, connections, parked, bytes_in, bytes_out;
+	uint64_t requests;    /* begun since the start */
+	uint64_t connections; /* open now */
+	uint64_t parked;      /* now */
+	uint64_t bytes_in;    /* heads and bodies of requests, since the start */
+	uint64_t bytes_out;   /* bodies of answers, since the start */
 };
 void http_counters(struct http_server *server, struct http_counters *ret_counters);
 

@@ -1,0 +1,211 @@
+/* Starting, stopping and counting. */
+#include "base/assert.h"
+#include "net/http_int.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	LOOP_STACK_BYTES = 256 * 1024,
+	POOL_EXTRA_BYTES = 4096,        /* beside the head: the library's notes on it, and our head */
+	POOL_INCREMENT_BYTES = 4096,
+};
+
+static size_t raw_uri(void *cls, struct MHD_Connection *mhd, char *text)
+{
+	(void)cls;
+	(void)mhd;
+	return strlen(text); /* percent-escapes are the router's */
+}
+
+static enum rc config_check(const struct http_config *config, struct fail *fail)
+{
+	if (config->loop_threads < 1 || config->loop_threads > HTTP_LOOPS_MAX)
+		return fail_set(fail, RC_INVALID_PARAM, "loop threads: 1 to %d", HTTP_LOOPS_MAX);
+	if (config->connections_max < config->loop_threads)
+		return fail_set(fail, RC_INVALID_PARAM, "fewer connections than loop threads");
+	for (size_t i = 0; i < LANE_COUNT; i++)
+		if (config->lane_threads[i] < 1 || config->lane_threads[i] > HTTP_LANE_THREADS_MAX)
+			return fail_set(fail, RC_INVALID_PARAM, "threads of a lane: 1 to %d",
+			                HTTP_LANE_THREADS_MAX);
+	if (config->body_timeout_ms <= 0 || config->idle_timeout_ms <= 0)
+		return fail_set(fail, RC_INVALID_PARAM, "time-outs must be positive");
+	return RC_OK;
+}
+
+static struct MHD_Daemon *daemon_start(struct http_server *server, int listen_fd)
+{
+	const struct http_config *config = &server->config;
+	struct MHD_OptionItem pool[] = {
+		{MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)config->loop_threads, NULL},
+		{MHD_OPTION_END, 0, NULL},
+	};
+	if (config->loop_threads < 2)
+		pool[0].option = MHD_OPTION_END;
+	return MHD_start_daemon(
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL,
+		http_on_call, server,
+		MHD_OPTION_LISTEN_SOCKET, listen_fd,
+		MHD_OPTION_CONNECTION_LIMIT, config->connections_max,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		config->head_max_bytes + config->head_max_bytes / 2 + POOL_EXTRA_BYTES,
+		MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)POOL_INCREMENT_BYTES,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((config->idle_timeout_ms + 999) / 1000),
+		MHD_OPTION_THREAD_STACK_SIZE, (size_t)LOOP_STACK_BYTES,
+		MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, server,
+		MHD_OPTION_NOTIFY_CONNECTION, http_conn_notify, server,
+		MHD_OPTION_URI_LOG_CALLBACK, http_on_uri, server,
+		MHD_OPTION_UNESCAPE_CALLBACK, raw_uri, NULL,
+		MHD_OPTION_ARRAY, pool,
+		MHD_OPTION_END);
+}
+
+/*
+ * The library's threads inherit our mask; signals are the main thread's. It gets a descriptor of its own, since
+ * after some failures it has closed it and after others not.
+ */
+static enum rc loops_start(struct http_server *server)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int fd = fcntl(server->listen_fd, F_DUPFD_CLOEXEC, 0);
+	if (fd >= 0)
+		server->daemon = daemon_start(server, fd);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return server->daemon ? RC_OK : RC_NOMEM;
+}
+
+static enum rc server_make(const struct http_config *config, struct http_server **ret_server)
+{
+	struct arena arena;
+	arena_init(&arena, SIZE_MAX / 2);
+	struct http_server *server = arena_new(&arena, struct http_server);
+	if (!server) {
+		enum rc rc = arena_status(&arena);
+		arena_release(&arena);
+		return rc;
+	}
+	server->config = *config;
+	server->arena = arena;
+	server->refs = 1;
+	server->listen_fd = -1;
+	lock_init(&server->conns_mu);
+	lock_init(&server->stop_mu);
+	cond_init(&server->idle);
+	*ret_server = server;
+	return RC_OK;
+}
+
+void http_server_unref(struct http_server *server)
+{
+	if (__atomic_sub_fetch(&server->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	http_own_free(server);
+	cond_destroy(&server->idle);
+	lock_destroy(&server->stop_mu);
+	lock_destroy(&server->conns_mu);
+	struct arena arena = server->arena;
+	arena_release(&arena); /* `server` stands in it */
+}
+
+/* Each step in its order; what was started is stopped again when a later one fails. */
+static enum rc start_parts(struct http_server *server, struct fail *fail)
+{
+	TRY(http_conns_make(server));
+	TRY(http_own_make(server));
+	TRY(http_listen(&server->config, &server->listen_fd, &server->port, fail));
+	enum rc rc = timers_start(&server->timers, server->config.clock);
+	if (rc != RC_OK)
+		return rc;
+	rc = http_lanes_start(server);
+	if (rc == RC_OK)
+		rc = loops_start(server);
+	if (rc != RC_OK) {
+		http_lanes_stop(server);
+		http_lanes_release(server);
+		timers_stop(&server->timers);
+	}
+	return rc;
+}
+
+enum rc http_server_start(const struct http_config *config, struct http_server **ret_server,
+                          struct fail *fail)
+{
+	struct http_server *server = NULL;
+	TRY(config_check(config, fail));
+	TRY(server_make(config, &server));
+	enum rc rc = start_parts(server, fail);
+	if (rc != RC_OK) {
+		if (server->listen_fd >= 0)
+			close(server->listen_fd);
+		http_server_unref(server);
+		return rc;
+	}
+	*ret_server = server;
+	return RC_OK;
+}
+
+uint16_t http_server_port(const struct http_server *server)
+{
+	return server->port;
+}
+
+bool http_is_stopping(const struct http_server *server)
+{
+	return __atomic_load_n(&server->stopping, __ATOMIC_ACQUIRE);
+}
+
+static void wait_idle(struct http_server *server, int64_t grace_ms)
+{
+	int64_t until_ms = clock_mono_ms(&clock_system) + grace_ms;
+	lock_take(&server->stop_mu);
+	while (__atomic_load_n(&server->active, __ATOMIC_ACQUIRE) > 0) {
+		int64_t left_ms = until_ms - clock_mono_ms(&clock_system);
+		if (left_ms <= 0 || !cond_wait_ms(&server->idle, &server->stop_mu, left_ms))
+			break;
+	}
+	lock_drop(&server->stop_mu);
+}
+
+void http_server_stop(struct http_server *server, int64_t grace_ms)
+{
+	if (server->stopped)
+		return;
+	server->stopped = true;
+	__atomic_store_n(&server->stopping, true, __ATOMIC_RELEASE);
+	close(MHD_quiesce_daemon(server->daemon));
+	close(server->listen_fd);
+	server->listen_fd = -1;
+	http_conns_each(server, http_wake);
+	wait_idle(server, grace_ms);
+	__atomic_store_n(&server->closing, true, __ATOMIC_RELEASE);
+	http_lanes_stop(server);
+	http_conns_each(server, http_give_up);
+	/* The library asserts that nothing is suspended; all has been resumed by now. */
+	MHD_stop_daemon(server->daemon);
+	timers_stop(&server->timers);
+	http_lanes_release(server);
+}
+
+void http_server_free(struct http_server *server)
+{
+	if (!server)
+		return;
+	http_server_stop(server, 0);
+	http_server_unref(server);
+}
+
+void http_counters(struct http_server *server, struct http_counters *ret_counters)
+{
+	const struct http_counters *c = &server->counters;
+	*ret_counters = (struct http_counters){
+		.requests = __atomic_load_n(&c->requests, __ATOMIC_RELAXED),
+		.connections = __atomic_load_n(&c->connections, __ATOMIC_RELAXED),
+		.parked = __atomic_load_n(&c->parked, __ATOMIC_RELAXED),
+		.bytes_in = __atomic_load_n(&c->bytes_in, __ATOMIC_RELAXED),
+		.bytes_out = __atomic_load_n(&c->bytes_out, __ATOMIC_RELAXED),
+	};
+}
