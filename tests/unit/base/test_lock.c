@@ -5,7 +5,7 @@
 
 #include <signal.h>
 
-enum { THREADS = 4, ROUNDS = 20000 };
+enum { THREADS = 4, ROUNDS = 20000, TURNS = 200 };
 
 struct shared {
 	struct lock mu;
@@ -44,11 +44,11 @@ static void lock_excludes(void **state)
 static void *take_turns(void *arg)
 {
 	int me = *(const int *)arg;
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < TURNS; i++) {
 		lock_take(&shared.mu);
 		while (shared.turn != me)
 			cond_wait(&shared.changed, &shared.mu);
-		shared.count = shared.count * 31 + me;
+		shared.count++;
 		shared.turn = (me + 1) % THREADS;
 		lock_drop(&shared.mu);
 		cond_broadcast(&shared.changed);
@@ -70,6 +70,7 @@ static void cond_wakes_who_waits(void **state)
 	}
 	for (int i = 0; i < THREADS; i++)
 		thread_join(threads[i]);
+	assert_int_equal(shared.count, THREADS * TURNS);
 	assert_int_equal(shared.turn, 0);
 	cond_destroy(&shared.changed);
 	lock_destroy(&shared.mu);
