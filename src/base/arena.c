@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include "base/arena_int.h"
 #include "base/assert.h"
 
 #include <stdalign.h>
@@ -23,7 +24,7 @@ void arena_fail_after(int64_t countdown)
 	fail_countdown = countdown;
 }
 
-static bool must_fail_now(void)
+bool allocation_must_fail(void)
 {
 	if (fail_countdown < 0)
 		return false;
@@ -127,7 +128,7 @@ void *arena_alloc(struct arena *arena, size_t size_bytes)
 		return NULL;
 	if (size_bytes > arena->budget_bytes - arena->used_bytes || size_bytes > PTRDIFF_MAX)
 		return fail_with(arena, RC_BUDGET);
-	if (must_fail_now())
+	if (allocation_must_fail())
 		return fail_with(arena, RC_NOMEM);
 	size_t bytes = rounded(size_bytes);
 	if ((size_t)(arena->end - arena->next) < bytes && !chunk_add(arena, bytes))

@@ -1,11 +1,11 @@
 #include "core/deactivation/deactivation.h"
 
+#include "base/heap.h"
 #include "base/assert.h"
 #include "base/fault.h"
 #include "base/lock.h"
 #include "base/log.h"
 
-#include <stdlib.h>
 
 enum {
 	BATCH_ARENA_BYTES = 64 * 1024 * 1024,
@@ -28,7 +28,7 @@ struct deactivations {
 enum rc deactivations_new(const struct deactivations_config *config, struct deactivations **ret_deactivations)
 {
 	ASSERT(config->batch_rooms >= 1 && config->batch_rooms <= BATCH_MAX);
-	struct deactivations *made = calloc(1, sizeof *made);
+	struct deactivations *made = heap_zero(1, sizeof *made);
 	if (!made)
 		return RC_NOMEM;
 	made->config = *config;
@@ -46,7 +46,7 @@ void deactivations_free(struct deactivations *deactivations)
 	arena_release(&deactivations->batch_arena);
 	cond_destroy(&deactivations->changed);
 	lock_destroy(&deactivations->mu);
-	free(deactivations);
+	heap_free(deactivations);
 }
 
 static void wake_runner(struct deactivations *deactivations)

@@ -1,6 +1,7 @@
 #include "core/sync/notifier.h"
 
-#include <stdlib.h>
+#include "base/heap.h"
+
 
 /*
  * A key is a room or a user; each key has a ring of the hooks that listen on it. One lock guards the
@@ -35,7 +36,7 @@ struct notifier {
 
 enum rc notifier_new(struct notifier **ret_notifier)
 {
-	struct notifier *notifier = calloc(1, sizeof *notifier);
+	struct notifier *notifier = heap_zero(1, sizeof *notifier);
 	if (!notifier)
 		return RC_NOMEM;
 	lock_init(&notifier->mu);
@@ -52,21 +53,21 @@ void notifier_free(struct notifier *notifier)
 	map64_release(&notifier->rooms); /* keys go with their last watch */
 	map64_release(&notifier->users);
 	lock_destroy(&notifier->mu);
-	free(notifier);
+	heap_free(notifier);
 }
 
 static enum rc key_make_locked(struct map64 *map, uint64_t id, struct key **ret_key)
 {
 	struct key *key = map64_get(map, id);
 	if (!key) {
-		key = calloc(1, sizeof *key);
+		key = heap_zero(1, sizeof *key);
 		if (!key)
 			return RC_NOMEM;
 		*key = (struct key){.id = id, .map = map};
 		key->head.next = key->head.previous = &key->head;
 		enum rc rc = map64_put(map, id, key, NULL);
 		if (rc != RC_OK) {
-			free(key);
+			heap_free(key);
 			return rc;
 		}
 	}
@@ -79,7 +80,7 @@ static void key_drop_if_unused_locked(struct key *key)
 	if (key->head.next != &key->head)
 		return;
 	map64_remove(key->map, key->id);
-	free(key);
+	heap_free(key);
 }
 
 static enum rc listen_locked(struct watch *watch, struct map64 *map, uint64_t id)
@@ -117,7 +118,7 @@ static enum rc listen_all_locked(struct watch *watch, int64_t user, const int64_
 enum rc watch_new(struct notifier *notifier, int64_t user, const int64_t *rooms, size_t count,
                   void (*wake)(void *self), void *self, struct watch **ret_watch)
 {
-	struct watch *watch = malloc(sizeof *watch + (count + 1) * sizeof watch->on[0]);
+	struct watch *watch = heap_alloc(sizeof *watch + (count + 1) * sizeof watch->on[0]);
 	if (!watch)
 		return RC_NOMEM;
 	*watch = (struct watch){.notifier = notifier, .wake = wake, .self = self};
@@ -127,7 +128,7 @@ enum rc watch_new(struct notifier *notifier, int64_t user, const int64_t *rooms,
 		unlisten_all_locked(watch);
 	lock_drop(&notifier->mu);
 	if (rc != RC_OK) {
-		free(watch);
+		heap_free(watch);
 		return rc;
 	}
 	*ret_watch = watch;
@@ -141,7 +142,7 @@ void watch_free(struct watch *watch)
 	lock_take(&watch->notifier->mu);
 	unlisten_all_locked(watch);
 	lock_drop(&watch->notifier->mu);
-	free(watch);
+	heap_free(watch);
 }
 
 static void notify(struct notifier *notifier, const struct map64 *map, int64_t id)

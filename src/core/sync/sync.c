@@ -1,21 +1,22 @@
 /* The whole of a /sync answer: token, account data, key counts, and the rooms (rooms.c). */
 #include "core/sync/sync_int.h"
+
+#include "base/heap.h"
 #include "matrix/push_rules.h"
 
-#include <stdlib.h>
 
 enum { WATCH_ROOMS_BYTES_MAX = 16 * 1024 * 1024 };
 
 enum rc syncs_new(const struct syncs_config *config, struct syncs **ret_syncs)
 {
-	struct syncs *syncs = calloc(1, sizeof *syncs);
+	struct syncs *syncs = heap_zero(1, sizeof *syncs);
 	if (!syncs)
 		return RC_NOMEM;
 	syncs->config = *config;
 	syncs->tag = store_tag(config->store);
 	enum rc rc = typing_new(config->clock, config->notifier, &syncs->typing);
 	if (rc != RC_OK) {
-		free(syncs);
+		heap_free(syncs);
 		return rc;
 	}
 	*ret_syncs = syncs;
@@ -27,7 +28,7 @@ void syncs_free(struct syncs *syncs)
 	if (!syncs)
 		return;
 	typing_free(syncs->typing);
-	free(syncs);
+	heap_free(syncs);
 }
 
 static void put_typed_content(struct buf *out, str type, str content)

@@ -2,12 +2,12 @@
  * Who is typing, in memory only: per room the users and when each one's notice expires. A thread ends the
  * notices of those who went silent, so that the others' clients hear of it.
  */
+#include "base/heap.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "core/sync/sync_int.h"
 #include "matrix/ids.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -43,7 +43,7 @@ struct typing {
 
 static void room_remove_at_locked(struct typing *typing, struct typing_room *room, size_t at)
 {
-	free(room->typists[at]);
+	heap_free(room->typists[at]);
 	room->typists[at] = room->typists[--room->count];
 	room->serial = ++typing->serial;
 }
@@ -99,7 +99,7 @@ static void *run_expiry(void *arg)
 
 enum rc typing_new(const struct clock *clock, struct notifier *notifier, struct typing **ret_typing)
 {
-	struct typing *typing = calloc(1, sizeof *typing);
+	struct typing *typing = heap_zero(1, sizeof *typing);
 	if (!typing)
 		return RC_NOMEM;
 	*typing = (struct typing){
@@ -114,7 +114,7 @@ enum rc typing_new(const struct clock *clock, struct notifier *notifier, struct 
 	if (rc != RC_OK) {
 		cond_destroy(&typing->changed);
 		lock_destroy(&typing->mu);
-		free(typing);
+		heap_free(typing);
 		return rc;
 	}
 	*ret_typing = typing;
@@ -124,8 +124,8 @@ enum rc typing_new(const struct clock *clock, struct notifier *notifier, struct 
 static void room_free(struct typing_room *room)
 {
 	for (size_t i = 0; i < room->count; i++)
-		free(room->typists[i]);
-	free(room);
+		heap_free(room->typists[i]);
+	heap_free(room);
 }
 
 void typing_free(struct typing *typing)
@@ -145,7 +145,7 @@ void typing_free(struct typing *typing)
 	map64_release(&typing->rooms);
 	cond_destroy(&typing->changed);
 	lock_destroy(&typing->mu);
-	free(typing);
+	heap_free(typing);
 }
 
 static enum rc room_make_locked(struct typing *typing, int64_t room, struct typing_room **ret_room)
@@ -154,13 +154,13 @@ static enum rc room_make_locked(struct typing *typing, int64_t room, struct typi
 	if (!found) {
 		if (map64_count(&typing->rooms) >= TYPING_ROOMS_MAX)
 			return RC_BUSY;
-		found = calloc(1, sizeof *found);
+		found = heap_zero(1, sizeof *found);
 		if (!found)
 			return RC_NOMEM;
 		found->room = room;
 		enum rc rc = map64_put(&typing->rooms, (uint64_t)room, found, NULL);
 		if (rc != RC_OK) {
-			free(found);
+			heap_free(found);
 			return rc;
 		}
 	}
@@ -173,7 +173,7 @@ static enum rc typist_add_locked(struct typing *typing, struct typing_room *room
 {
 	if (room->count == TYPING_USERS_MAX || user_id.n > ID_MAX_BYTES)
 		return RC_OK;
-	struct typist *typist = malloc(sizeof *typist);
+	struct typist *typist = heap_alloc(sizeof *typist);
 	if (!typist)
 		return RC_NOMEM;
 	*typist = (struct typist){.user = user, .expires_mono_ms = expires_mono_ms, .id_bytes = user_id.n};
