@@ -162,7 +162,7 @@ void *arena_grow(struct arena *arena, void *old, size_t old_bytes, size_t new_by
 	}
 #endif
 	void *p = arena_alloc(arena, new_bytes);
-	if (p && old_bytes)
+	if (p && old && old_bytes)
 		memcpy(p, old, old_bytes);
 	return p;
 }

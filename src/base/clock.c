@@ -2,6 +2,8 @@
 
 #include "base/assert.h"
 
+#include <time.h>
+
 static int64_t read_ms(clockid_t which)
 {
 	struct timespec now;
@@ -22,19 +24,6 @@ static int64_t system_mono_ms(void *self)
 }
 
 const struct clock clock_system = {system_wall_ms, system_mono_ms, NULL};
-
-struct timespec clock_monotonic_after_ms(int64_t ms)
-{
-	struct timespec then;
-	ASSERT(clock_gettime(CLOCK_MONOTONIC, &then) == 0);
-	then.tv_sec += (time_t)(ms / 1000);
-	then.tv_nsec += (long)(ms % 1000) * 1000000L;
-	if (then.tv_nsec >= 1000000000L) {
-		then.tv_sec++;
-		then.tv_nsec -= 1000000000L;
-	}
-	return then;
-}
 
 int64_t clock_wall_ms(const struct clock *clock)
 {

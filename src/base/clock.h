@@ -7,7 +7,6 @@
 #define EXEUNT_BASE_CLOCK_H
 
 #include <stdint.h>
-#include <time.h>
 
 struct clock {
 	int64_t (*wall_ms)(void *self); /* milliseconds since 1970-01-01T00:00Z */
@@ -19,9 +18,6 @@ extern const struct clock clock_system;
 
 int64_t clock_wall_ms(const struct clock *clock);
 int64_t clock_mono_ms(const struct clock *clock);
-
-/* The moment `ms` from now on the system's monotonic clock, for waits of libc. */
-struct timespec clock_monotonic_after_ms(int64_t ms);
 
 /* A clock that stands until it is moved; `fake` must outlive the clock. */
 struct clock_fake {
