@@ -31,7 +31,8 @@ static size_t put_account_data(struct sync_run *run, const struct sync_room *roo
 	buf_put(run->out, STR("{\"events\":["));
 	for (size_t i = 0; i < run->account_data_count; i++) {
 		const struct account_data_row *row = &run->account_data[i];
-		if (row->room != room->view.room.room || row->pos > run->to)
+		if (row->room != room->view.room.room || row->pos > run->to ||
+		    !sync_wants(run, SYNC_ROOM_ACCOUNT_DATA, room->view.room.room_id, row->type))
 			continue;
 		json_put_comma(run->out);
 		buf_put(run->out, STR("{\"content\":"));
@@ -95,8 +96,11 @@ static enum rc put_ephemeral(struct sync_run *run, const struct sync_room *room,
 	TRY(receipts_since(run->txn, run->arena, nid, room->view.viewer, known, run->to, &rows, &count));
 	json_put_key(run->out, STR("ephemeral"));
 	buf_put(run->out, STR("{\"events\":["));
-	*ret_count = typing_put_event(run->syncs->typing, nid, room->newly ? 0 : run->since.typing_serial, run->out);
-	if (count) {
+	*ret_count = 0;
+	if (sync_wants(run, SYNC_EPHEMERAL, room->view.room.room_id, STR("m.typing")))
+		*ret_count += typing_put_event(run->syncs->typing, nid, room->newly ? 0 : run->since.typing_serial,
+		                               run->out);
+	if (count && sync_wants(run, SYNC_EPHEMERAL, room->view.room.room_id, STR("m.receipt"))) {
 		qsort(rows, count, sizeof *rows, by_event_and_type);
 		json_put_comma(run->out);
 		buf_put(run->out, STR("{\"content\":"));

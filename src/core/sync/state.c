@@ -13,7 +13,8 @@ static enum rc put_state_event(struct state_writer *writer, const struct event_r
 {
 	struct sync_run *run = writer->run;
 	const struct filter *filter = run->request->filter;
-	if (filter && !filter_allows_event(&filter->room.state, event->canonical))
+	if (filter && (!filter_section_allows_room(&filter->room.state, writer->room->view.room.room_id) ||
+	               !filter_allows_event(&filter->room.state, event->canonical)))
 		return RC_OK;
 	json_put_comma(run->out);
 	writer->count++;

@@ -31,6 +31,17 @@ void syncs_free(struct syncs *syncs)
 	heap_free(syncs);
 }
 
+bool sync_wants(const struct sync_run *run, enum sync_section section, str room_id, str type)
+{
+	const struct filter *filter = run->request->filter;
+	if (!filter)
+		return true;
+	const struct event_filter *part = section == SYNC_ACCOUNT_DATA        ? &filter->account_data
+	                                  : section == SYNC_ROOM_ACCOUNT_DATA ? &filter->room.account_data
+	                                                                      : &filter->room.ephemeral;
+	return filter_allows(part, type, STR_EMPTY) && (!room_id.n || filter_section_allows_room(part, room_id));
+}
+
 static void put_typed_content(struct buf *out, str type, str content)
 {
 	json_put_comma(out);
@@ -57,12 +68,12 @@ static enum rc put_global_account_data(struct sync_run *run, bool *ret_any)
 	buf_put(run->out, STR("{\"events\":["));
 	for (size_t i = 0; i < run->account_data_count; i++) {
 		const struct account_data_row *row = &run->account_data[i];
-		if (row->room != 0 || row->pos > run->to)
+		if (row->room != 0 || row->pos > run->to || !sync_wants(run, SYNC_ACCOUNT_DATA, STR_EMPTY, row->type))
 			continue;
 		put_typed_content(run->out, row->type, row->content);
 		shown++;
 	}
-	if (run->initial)
+	if (run->initial && sync_wants(run, SYNC_ACCOUNT_DATA, STR_EMPTY, STR("m.push_rules")))
 		TRY(put_push_rules(run));
 	buf_put(run->out, STR("]}"));
 	*ret_any = shown > 0;

@@ -37,6 +37,10 @@ struct sync_run {
 	struct buf *out;
 };
 
+/* Whether the client's filter wants this kind of ephemeral event, or account data, of the room ("": not of a room). */
+enum sync_section { SYNC_EPHEMERAL, SYNC_ROOM_ACCOUNT_DATA, SYNC_ACCOUNT_DATA };
+bool sync_wants(const struct sync_run *run, enum sync_section section, str room_id, str type);
+
 /* The rooms of the answer: what stands in "rooms". `*ret_any`: at least one room was written. */
 MUST_CHECK enum rc sync_put_rooms(struct sync_run *run, bool *ret_any);
 

@@ -47,7 +47,8 @@ static enum rc keep_if_wanted(struct sync_run *run, const struct sync_room *room
 	scan->looked_at++;
 	if (str_eq(event->type, STR("m.room.member")))
 		timeline->members_changed = true;
-	if (filter && !filter_allows_event(&filter->room.timeline, event->canonical))
+	if (filter && (!filter_section_allows_room(&filter->room.timeline, room->view.room.room_id) ||
+	               !filter_allows_event(&filter->room.timeline, event->canonical)))
 		return RC_OK;
 	if (!scan->throughout)
 		TRY(room_event_visible(run->txn, run->arena, &room->view, event, &visible));
