@@ -1,0 +1,133 @@
+#include "core/account/account_data.h"
+
+#include "core/account/accounts_int.h"
+#include "matrix/filter.h"
+#include "matrix/ids.h"
+#include "store/rooms.h"
+
+/* Client-Server API, "Server Behaviour" of client config: others may write these by their own endpoints only. */
+static bool type_read_only(str type)
+{
+	return str_eq(type, STR("m.fully_read")) || str_eq(type, STR("m.push_rules"));
+}
+
+static enum rc type_check(str type, struct fail *fail)
+{
+	if (type.n == 0 || type.n > EVENT_TYPE_MAX_BYTES)
+		return fail_set(fail, RC_INVALID_PARAM, "The type must have 1 to %d bytes",
+		    EVENT_TYPE_MAX_BYTES);
+	return RC_OK;
+}
+
+/* 0 for the global data; else a room that the user has something to do with. */
+static enum rc room_of(struct txn_ro *txn, struct arena *arena, int64_t user, str room_id,
+    int64_t *ret_room, struct fail *fail)
+{
+	struct room_row room;
+	struct member_row member;
+	*ret_room = 0;
+	if (room_id.n == 0)
+		return RC_OK;
+	if (!room_id_parse(room_id, NULL))
+		return fail_set(fail, RC_INVALID_PARAM, "The path holds no valid room ID");
+	enum rc rc = room_find(txn, arena, room_id, &room);
+	if (rc == RC_OK)
+		rc = member_get(txn, arena, room.room, user, &member);
+	if (rc == RC_NOT_FOUND)
+		return fail_set(fail, RC_NOT_FOUND, "You have never been in this room");
+	TRY(rc);
+	*ret_room = room.room;
+	return RC_OK;
+}
+
+struct account_data_write {
+	const struct session *session;
+	str room_id, type, content;
+};
+
+static enum rc write_account_data(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	const struct account_data_write *write = arg;
+	const struct session *session = write->session;
+	struct arena scratch CLEANUP(arena_release);
+	arena_init(&scratch, ACCOUNT_SCRATCH_BYTES);
+	int64_t room;
+	TRY(account_check_generation(txn_reading(txn), session->user, session->generation));
+	TRY(room_of(txn_reading(txn), &scratch, session->user, write->room_id, &room, fail));
+	return account_data_put(txn, session->user, room, write->type, write->content);
+}
+
+enum rc account_data_set(struct accounts *accounts, struct arena *arena,
+    const struct session *session, str room_id, str type, json content, struct fail *fail)
+{
+	struct account_data_write write = {.session = session, .room_id = room_id, .type = type};
+	struct buf text;
+	TRY(type_check(type, fail));
+	if (type_read_only(type))
+		return fail_set(
+		    fail, RC_READ_ONLY_TYPE, "%.*s is managed by the server", STR_ARG(type));
+	buf_init(&text, arena, SIZE_MAX);
+	json_put(&text, content);
+	TRY(buf_finish(&text, &write.content));
+	return store_write(accounts->config.store, write_account_data, &write, fail);
+}
+
+enum rc account_data_read(struct accounts *accounts, struct arena *arena,
+    const struct session *session, str room_id, str type, str *ret_content, struct fail *fail)
+{
+	struct txn_ro *txn CLEANUP(txn_ro_end) = NULL;
+	int64_t room;
+	TRY(type_check(type, fail));
+	TRY(txn_ro_begin(accounts->config.store, &txn));
+	TRY(room_of(txn, arena, session->user, room_id, &room, fail));
+	enum rc rc = account_data_get(txn, arena, session->user, room, type, ret_content);
+	return rc == RC_NOT_FOUND ? fail_set(fail, rc, "There is no account data of this type")
+				  : rc;
+}
+
+struct filter_write {
+	const struct session *session;
+	str text;
+	int64_t filter_id;
+};
+
+static enum rc write_filter(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	struct filter_write *write = arg;
+	const struct session *session = write->session;
+	TRY(account_check_generation(txn_reading(txn), session->user, session->generation));
+	return filter_put(txn, session->user, write->text, &write->filter_id);
+}
+
+enum rc accounts_filter_add(struct accounts *accounts, struct arena *arena,
+    const struct session *session, json filter, int64_t *ret_filter_id, struct fail *fail)
+{
+	struct filter_write write = {.session = session};
+	struct filter *parsed = arena_new(arena, struct filter);
+	struct buf text;
+	buf_init(&text, arena, FILTER_MAX_BYTES);
+	json_put(&text, filter);
+	enum rc rc = buf_finish(&text, &write.text);
+	if (rc == RC_TOO_LARGE)
+		return fail_set(fail, rc, "A filter may have at most %d bytes", FILTER_MAX_BYTES);
+	TRY(rc);
+	TRY(arena_status(arena));
+	TRY(filter_parse(arena, write.text, parsed, fail));
+	TRY(store_write(accounts->config.store, write_filter, &write, fail));
+	*ret_filter_id = write.filter_id;
+	return RC_OK;
+}
+
+enum rc accounts_filter_read(struct accounts *accounts, struct arena *arena,
+    const struct session *session, str filter_id, str *ret_json, struct fail *fail)
+{
+	struct txn_ro *txn CLEANUP(txn_ro_end) = NULL;
+	int64_t id;
+	enum rc rc = str_to_i64(filter_id, 0, INT64_MAX, &id) ? RC_OK : RC_NOT_FOUND;
+	if (rc == RC_OK) {
+		TRY(txn_ro_begin(accounts->config.store, &txn));
+		rc = filter_get(txn, arena, session->user, id, ret_json);
+	}
+	return rc == RC_NOT_FOUND ? fail_set(fail, rc, "You have no such filter") : rc;
+}

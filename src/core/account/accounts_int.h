@@ -1,0 +1,36 @@
+/* What the files of core/account share. Private to the folder. */
+#ifndef EXEUNT_CORE_ACCOUNT_ACCOUNTS_INT_H
+#define EXEUNT_CORE_ACCOUNT_ACCOUNTS_INT_H
+
+#include "core/account/accounts.h"
+#include "core/account/password.h"
+#include "core/account/session_cache.h"
+#include "core/account/uia_sessions.h"
+
+enum {
+	DEVICE_NAME_MAX_BYTES = 255,
+	REGISTRATION_TOKEN_MAX_BYTES =
+	    64, /* Client-Server API, "Token-authenticated registration" */
+	ACCOUNT_SCRATCH_BYTES = 64 * 1024, /* what one write may need beside its request */
+};
+
+struct accounts {
+	struct accounts_config config;
+	struct session_cache *sessions;
+	struct uia_sessions *uia;
+};
+
+/* Tokens as the client gets them, and their hashes for the store. */
+struct issued_tokens {
+	str access, refresh;
+	struct token_pair pair;
+	int64_t expires_in_ms; /* 0: never */
+};
+MUST_CHECK enum rc tokens_issue(const struct accounts *accounts, struct arena *arena,
+    bool refreshable, struct issued_tokens *ret_tokens);
+
+/* RC_INVALID_PARAM: device_id or initial_device_display_name is too long. Draws a device id when there is none. */
+MUST_CHECK enum rc login_request_check(const struct accounts *accounts, struct arena *arena,
+    const struct login_request *request, str *ret_device_id, struct fail *fail);
+
+#endif
