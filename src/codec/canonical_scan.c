@@ -1,12 +1,15 @@
 #include "codec/canonical.h"
 
+#include <string.h>
+
 /* Bytes of the string that `s` starts with, quotes included; 0 when it does not end. */
 static size_t string_bytes(str s)
 {
 	for (size_t at = 1; at < s.n; at++) {
-		at += str_find(str_from(s, at), '"');
-		if (at >= s.n)
+		const char *quote = memchr(s.p + at, '"', s.n - at);
+		if (!quote)
 			return 0;
+		at = (size_t)(quote - s.p);
 		size_t backslashes = 0;
 		while (s.p[at - 1 - backslashes] == '\\') /* ends at the opening quote */
 			backslashes++;
@@ -23,7 +26,7 @@ static size_t container_bytes(str s)
 	for (size_t at = 0; at < s.n; at++) {
 		char c = s.p[at];
 		if (c == '"') {
-			size_t n = string_bytes(str_from(s, at));
+			size_t n = string_bytes((str){s.p + at, s.n - at});
 			if (n == 0)
 				return 0;
 			at += n - 1;

@@ -62,6 +62,15 @@ static void put_escaped(struct buf *buf, str s)
 	buf_putc(buf, '"');
 }
 
+static char *put_quoted(char *p, str s)
+{
+	*p++ = '"';
+	if (s.n)
+		memcpy(p, s.p, s.n);
+	p[s.n] = '"';
+	return p + s.n + 1;
+}
+
 void json_put_text(struct buf *buf, str s)
 {
 	if (plain_run(s, 0) < s.n) {
@@ -69,13 +78,15 @@ void json_put_text(struct buf *buf, str s)
 		return;
 	}
 	char *p = buf_reserve(buf, s.n + 2);
-	if (!p)
-		return;
-	p[0] = '"';
-	if (s.n)
-		memcpy(p + 1, s.p, s.n);
-	p[s.n + 1] = '"';
-	buf_advance(buf, s.n + 2);
+	if (p) {
+		put_quoted(p, s);
+		buf->n += s.n + 2;
+	}
+}
+
+static bool needs_comma(const struct buf *buf)
+{
+	return buf->n && buf->p[buf->n - 1] != '{' && buf->p[buf->n - 1] != '[';
 }
 
 /* yyjson knows the shortest text that reads back as the same double. */
@@ -144,14 +155,25 @@ void json_put(struct buf *buf, json v)
 
 void json_put_comma(struct buf *buf)
 {
-	char last = buf->n ? buf->p[buf->n - 1] : '{';
-	if (last != '{' && last != '[')
+	if (needs_comma(buf))
 		buf_putc(buf, ',');
 }
 
 void json_put_key(struct buf *buf, str key)
 {
-	json_put_comma(buf);
-	json_put_text(buf, key);
-	buf_putc(buf, ':');
+	size_t comma = needs_comma(buf);
+	if (plain_run(key, 0) < key.n) {
+		json_put_comma(buf);
+		put_escaped(buf, key);
+		buf_putc(buf, ':');
+		return;
+	}
+	char *p = buf_reserve(buf, comma + key.n + 3);
+	if (!p)
+		return;
+	if (comma)
+		*p++ = ',';
+	p = put_quoted(p, key);
+	*p = ':';
+	buf->n += comma + key.n + 3;
 }
