@@ -56,6 +56,7 @@ struct event_insert {
 	bool is_state;
 	enum membership membership;   /* of m.room.member events */
 	str member_user_id;           /* their state key, when a user id */
+	str member_displayname, member_avatar_url; /* of their content; empty: none */
 	bool marked;                  /* a valid MSC3759 marker */
 	int64_t txn_device;           /* 0: none */
 	str txn_id;

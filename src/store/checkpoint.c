@@ -1,0 +1,151 @@
+/*
+ * Checkpoints: pages of the WAL are copied into the database beside the writer, so that the WAL starts again at
+ * its beginning instead of growing (overwriting a file in place syncs much faster than extending it).
+ *
+ * A copy that runs beside a busy writer never reaches the end of the WAL, and only one that does lets it start
+ * again. So the thread copies the bulk, and what came in meanwhile is left to the writer, which copies it
+ * between two groups: few pages, nearly all of them known to be on disk.
+ */
+#include "store/store_int.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A reader that holds on to an old view keeps the WAL from starting again: waits for it, at most busy_ms. */
+enum { RESTART_BUSY_MS = 2000, CHECKPOINT_CACHE_KIB = 64 };
+
+static enum rc checkpoint(struct conn *conn, int mode, int *ret_log, int *ret_copied)
+{
+	return sqlite_rc(sqlite3_wal_checkpoint_v2(conn->db, NULL, mode, ret_log, ret_copied));
+}
+
+static void checkpoint_beside_writer(struct checkpointer *c)
+{
+	int pages = __atomic_load_n(&c->wal_pages, __ATOMIC_RELAXED);
+	int mode = pages >= WAL_RESTART_PAGES ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
+	int log = 0, copied = 0;
+	enum rc rc = checkpoint(&c->conn, mode, &log, &copied);
+	if (rc != RC_OK && rc != RC_BUSY) {
+		LOG(LOG_ERROR, "store", "checkpoint failed", LOG_STR("reason", str_of(rc_name(rc))));
+		return;
+	}
+	if (copied < log || __atomic_load_n(&c->wal_pages, __ATOMIC_RELAXED) > log)
+		__atomic_store_n(&c->rest_is_yours, true, __ATOMIC_RELEASE);
+}
+
+static bool checkpoint_wanted(struct checkpointer *c)
+{
+	lock_take(&c->mu);
+	while (!c->want && !c->stop)
+		cond_wait(&c->wanted, &c->mu);
+	c->want = false;
+	bool go_on = !c->stop;
+	lock_drop(&c->mu);
+	return go_on;
+}
+
+static void *checkpointer_run(void *arg)
+{
+	struct checkpointer *c = arg;
+	while (checkpoint_wanted(c))
+		checkpoint_beside_writer(c);
+	return NULL;
+}
+
+static int wal_grew(void *arg, sqlite3 *db, const char *schema, int pages)
+{
+	(void)db;
+	(void)schema;
+	struct checkpointer *c = arg;
+	__atomic_store_n(&c->wal_pages, pages, __ATOMIC_RELAXED);
+	return SQLITE_OK;
+}
+
+enum rc checkpointer_start(struct store *store)
+{
+	struct checkpointer *c = &store->checkpointer;
+	struct conn_options options = {true, CHECKPOINT_CACHE_KIB, RESTART_BUSY_MS};
+	lock_init(&c->mu);
+	cond_init(&c->wanted);
+	TRY(conn_open(&c->conn, store->path, &options));
+	TRY(thread_start(&c->thread, "checkpoint", checkpointer_run, c));
+	c->started = true;
+	sqlite3_wal_hook(store->writer.conn.db, wal_grew, c);
+	return RC_OK;
+}
+
+void checkpointer_stop(struct store *store)
+{
+	struct checkpointer *c = &store->checkpointer;
+	if (!c->started)
+		return;
+	lock_take(&c->mu);
+	c->stop = true;
+	lock_drop(&c->mu);
+	cond_signal(&c->wanted);
+	thread_join(c->thread);
+	c->started = false;
+	cond_destroy(&c->wanted);
+	lock_destroy(&c->mu);
+}
+
+static void checkpoint_want(struct checkpointer *c)
+{
+	lock_take(&c->mu);
+	c->want = true;
+	lock_drop(&c->mu);
+	cond_signal(&c->wanted);
+}
+
+void checkpointer_committed(struct store *store)
+{
+	struct checkpointer *c = &store->checkpointer;
+	if (__atomic_exchange_n(&c->rest_is_yours, false, __ATOMIC_ACQUIRE)) {
+		int log, copied;
+		enum rc rc = checkpoint(&store->writer.conn, SQLITE_CHECKPOINT_PASSIVE, &log, &copied);
+		if (rc == RC_OK && copied == log)
+			return; /* the next group starts the WAL again */
+	}
+	if (__atomic_load_n(&c->wal_pages, __ATOMIC_RELAXED) >= WAL_CHECKPOINT_PAGES)
+		checkpoint_want(c);
+}
+
+static enum rc zeros_append(int fd, off_t from, off_t to)
+{
+	static const char zeros[65536];
+	while (from < to) {
+		size_t n = (size_t)(to - from) < sizeof zeros ? (size_t)(to - from) : sizeof zeros;
+		ssize_t wrote = pwrite(fd, zeros, n, from);
+		if (wrote < 0 && errno == EINTR)
+			continue;
+		if (wrote <= 0)
+			return errno == ENOSPC ? RC_DISK_FULL : RC_IO;
+		from += wrote;
+	}
+	return fsync(fd) == 0 ? RC_OK : RC_IO;
+}
+
+/*
+ * Gives a new WAL its length beforehand, so that the first commits do not pay for extending it. The zeros are
+ * no valid frames (a frame repeats the salt of the header), so SQLite never reads them as such.
+ */
+enum rc wal_lay_out(const struct store *store)
+{
+	char path[sizeof store->path + 8];
+	snprintf(path, sizeof path, "%s-wal", store->path);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	struct stat status;
+	if (fd < 0)
+		return RC_IO;
+	enum rc rc = fstat(fd, &status) == 0 ? RC_OK : RC_IO;
+	if (rc == RC_OK && status.st_size < WAL_KEPT_BYTES)
+		rc = zeros_append(fd, status.st_size, WAL_KEPT_BYTES);
+	close(fd);
+	return rc;
+}

@@ -1,0 +1,187 @@
+/* Memberships: one current row for a user in a room, derived from the member event when it arrived. */
+#include "store/members_int.h"
+#include "store/rows_int.h"
+#include "store/store_int.h"
+
+static const str membership_texts[] = {
+	[MEMBERSHIP_NONE] = STR_INIT(""),
+	[MEMBERSHIP_JOIN] = STR_INIT("join"),
+	[MEMBERSHIP_INVITE] = STR_INIT("invite"),
+	[MEMBERSHIP_KNOCK] = STR_INIT("knock"),
+	[MEMBERSHIP_LEAVE] = STR_INIT("leave"),
+	[MEMBERSHIP_BAN] = STR_INIT("ban"),
+};
+
+str membership_text(enum membership membership)
+{
+	return (size_t)membership < COUNT_OF(membership_texts) ? membership_texts[membership] : STR_EMPTY;
+}
+
+bool membership_parse(str text, enum membership *ret_membership)
+{
+	for (size_t i = MEMBERSHIP_JOIN; i < COUNT_OF(membership_texts); i++) {
+		if (str_eq(text, membership_texts[i])) {
+			*ret_membership = (enum membership)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum rc membership_now(struct txn_ro *txn, int64_t room, int64_t user, enum membership *ret_membership)
+{
+	int64_t membership = MEMBERSHIP_NONE;
+	enum rc rc = NUMBER(txn, &membership, membership_get, I(room), I(user));
+	if (rc != RC_OK && rc != RC_NOT_FOUND)
+		return rc;
+	*ret_membership = (enum membership)membership;
+	return RC_OK;
+}
+
+enum rc membership_put(struct txn_rw *txn, const struct event_insert *in, int64_t event, int64_t pos)
+{
+	int64_t user;
+	enum membership before;
+	TRY(user_nid_make(txn, in->member_user_id, &user));
+	TRY(membership_now(&txn->ro, in->room, user, &before));
+	TRY(RUN(txn, membership_put, I(in->room), I(user), I(in->membership), I(event), I(pos), I(in->marked),
+		T(in->member_displayname), T(in->member_avatar_url)));
+	int joined = (in->membership == MEMBERSHIP_JOIN) - (before == MEMBERSHIP_JOIN);
+	int invited = (in->membership == MEMBERSHIP_INVITE) - (before == MEMBERSHIP_INVITE);
+	if (joined == 0 && invited == 0)
+		return RC_OK;
+	return RUN(txn, room_members_add, I(joined), I(invited), I(in->room));
+}
+
+static struct member_row member_row(const struct query *q, struct arena *arena)
+{
+	return (struct member_row){
+		.room = col_i64(q, 0),
+		.user = col_i64(q, 1),
+		.membership = (enum membership)col_i64(q, 2),
+		.event = col_i64(q, 3),
+		.pos = col_i64(q, 4),
+		.marked = col_i64(q, 5) != 0,
+		.forgotten = col_i64(q, 6) != 0,
+		.user_id = col_dup(q, 7, arena),
+		.room_id = col_dup(q, 8, arena),
+		.displayname = col_dup(q, 9, arena),
+		.avatar_url = col_dup(q, 10, arena),
+	};
+}
+
+enum rc member_get(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t user,
+	struct member_row *ret_member)
+{
+	struct query CLEANUP(query_close) q = QUERY(txn, member_get, I(room), I(user));
+	TRY(query_step(&q));
+	struct member_row member = member_row(&q, arena);
+	TRY(arena_status(arena));
+	*ret_member = member;
+	return RC_OK;
+}
+
+static enum rc members_walk(struct query *q, struct arena *scratch, member_fn *fn, void *self)
+{
+	enum rc rc;
+	while ((rc = query_step(q)) == RC_OK) {
+		arena_clear(scratch);
+		struct member_row member = member_row(q, scratch);
+		TRY(arena_status(scratch));
+		TRY(fn(self, &member));
+	}
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+enum rc members_of_room(struct txn_ro *txn, struct arena *scratch, int64_t room, enum membership membership,
+	member_fn *fn, void *self)
+{
+	struct query CLEANUP(query_close) q = membership == MEMBERSHIP_NONE
+		? QUERY(txn, members_of_room, I(room))
+		: QUERY(txn, members_of_room_being, I(room), I(membership));
+	return members_walk(&q, scratch, fn, self);
+}
+
+enum rc members_of_user(struct txn_ro *txn, struct arena *scratch, int64_t user, enum membership membership,
+	member_fn *fn, void *self)
+{
+	struct query CLEANUP(query_close) q = membership == MEMBERSHIP_NONE
+		? QUERY(txn, members_of_user, I(user))
+		: QUERY(txn, members_of_user_being, I(user), I(membership));
+	return members_walk(&q, scratch, fn, self);
+}
+
+enum rc member_counts(struct txn_ro *txn, int64_t room, int64_t *ret_joined, int64_t *ret_invited)
+{
+	struct query CLEANUP(query_close) q = QUERY(txn, room_member_counts, I(room));
+	TRY(query_step(&q));
+	*ret_joined = col_i64(&q, 0);
+	*ret_invited = col_i64(&q, 1);
+	return RC_OK;
+}
+
+struct hero {
+	str user_id;
+	int64_t pos;
+};
+
+/* Inserts the members of one membership into `heroes`, which stays in order of pos and no longer than `max`. */
+static enum rc heroes_add(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t except_user,
+	enum membership membership, struct hero *heroes, size_t max, size_t *count)
+{
+	struct query CLEANUP(query_close) q =
+		QUERY(txn, heroes, I(room), I(membership), I(except_user), I((int64_t)max));
+	enum rc rc;
+	while ((rc = query_step(&q)) == RC_OK) {
+		struct hero hero = {col_dup(&q, 0, arena), col_i64(&q, 1)};
+		size_t at = *count;
+		while (at > 0 && heroes[at - 1].pos > hero.pos)
+			at--;
+		if (at >= max)
+			break;
+		if (*count < max)
+			++*count;
+		for (size_t i = *count - 1; i > at; i--)
+			heroes[i] = heroes[i - 1];
+		heroes[at] = hero;
+	}
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+enum rc room_heroes(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t except_user, size_t max,
+	str **ret_user_ids, size_t *ret_count)
+{
+	struct hero *heroes = arena_array(arena, struct hero, max);
+	str *user_ids = arena_array(arena, str, max);
+	TRY(arena_status(arena));
+	size_t count = 0;
+	TRY(heroes_add(txn, arena, room, except_user, MEMBERSHIP_JOIN, heroes, max, &count));
+	TRY(heroes_add(txn, arena, room, except_user, MEMBERSHIP_INVITE, heroes, max, &count));
+	if (count == 0) {
+		TRY(heroes_add(txn, arena, room, except_user, MEMBERSHIP_LEAVE, heroes, max, &count));
+		TRY(heroes_add(txn, arena, room, except_user, MEMBERSHIP_BAN, heroes, max, &count));
+	}
+	TRY(arena_status(arena));
+	for (size_t i = 0; i < count; i++)
+		user_ids[i] = heroes[i].user_id;
+	*ret_user_ids = user_ids;
+	*ret_count = count;
+	return RC_OK;
+}
+
+enum rc room_forget(struct txn_rw *txn, int64_t room, int64_t user)
+{
+	int64_t changes;
+	TRY(RUN_COUNTED(txn, &changes, membership_forget, I(room), I(user), I(MEMBERSHIP_LEAVE)));
+	return changes == 1 ? RC_OK : RC_NOT_FOUND;
+}
+
+enum rc users_share_room(struct txn_ro *txn, int64_t a, int64_t b, bool *ret_share)
+{
+	int64_t one;
+	enum rc rc = NUMBER(txn, &one, users_share_room, I(a), I(MEMBERSHIP_JOIN), I(b));
+	if (rc != RC_OK && rc != RC_NOT_FOUND)
+		return rc;
+	*ret_share = rc == RC_OK;
+	return RC_OK;
+}

@@ -1,0 +1,346 @@
+/*
+ * The writer thread: group commit as store.h promises it.
+ *
+ * A group is one transaction of the database; a job in it is a savepoint. When the database itself gives the
+ * whole transaction up (disk full, I/O error), every job of the group fails with that outcome and the
+ * numbers given out in it are taken back.
+ */
+#include "store/store_int.h"
+
+#include "base/assert.h"
+#include "base/fault.h"
+#include "base/log.h"
+
+#include <string.h>
+
+struct group {
+	struct job_list jobs;
+	struct numbers before;
+	int64_t started_ms;
+	size_t failed;
+	bool has_interactive, has_background;
+	enum rc rc; /* of the whole transaction */
+};
+
+/* ---- what is waiting ---- */
+
+static void jobs_sort(struct writer *w, struct queue_link *chain)
+{
+	while (chain) {
+		struct queue_link *link = chain;
+		chain = chain->next;
+		struct write_job *job = CONTAINER_OF(link, struct write_job, link);
+		job_list_add(job->background ? &w->background : &w->interactive, link);
+	}
+}
+
+/* False: closed, and nothing is left. */
+static bool jobs_wait(struct writer *w)
+{
+	if (w->interactive.first || w->background.first)
+		return true;
+	struct queue_link *chain = queue_take_all(&w->jobs);
+	jobs_sort(w, chain);
+	return chain != NULL;
+}
+
+static void jobs_fetch(struct writer *w)
+{
+	if (queue_count(&w->jobs) > 0) /* this thread is the only one that takes: the call cannot wait */
+		jobs_sort(w, queue_take_all(&w->jobs));
+}
+
+static bool group_full(const struct store *store, const struct group *group)
+{
+	const struct store_config *config = &store->config;
+	return group->jobs.count > 0 &&
+	       (group->jobs.count >= config->group_max_jobs ||
+	        clock_mono_ms(config->clock) - group->started_ms >= config->group_max_ms);
+}
+
+/* Interactive jobs first. A group that holds some takes one background job: these progress, and delay little. */
+static struct write_job *job_next(struct store *store, struct group *group)
+{
+	struct writer *w = &store->writer;
+	if (group->rc != RC_OK || group_full(store, group))
+		return NULL;
+	if (!w->interactive.first)
+		jobs_fetch(w);
+	struct write_job *job = job_list_take(&w->interactive);
+	if (job) {
+		group->has_interactive = true;
+	} else if (!(group->has_interactive && group->has_background)) {
+		job = job_list_take(&w->background);
+		group->has_background = job != NULL;
+	}
+	return job;
+}
+
+/* ---- one group ---- */
+
+static enum rc job_run(struct store *store, struct write_job *job)
+{
+	struct writer *w = &store->writer;
+	TRY(conn_run(&w->conn, STMT_savepoint));
+	struct numbers before = w->txn.numbers;
+	enum rc rc = job->write(&w->txn, job);
+	if (sqlite3_get_autocommit(w->conn.db))
+		return rc == RC_OK ? RC_IO : rc; /* the database gave the transaction up */
+	job->rc = rc;
+	if (rc != RC_OK) {
+		w->txn.numbers = before;
+		TRY(conn_run(&w->conn, STMT_rollback_to));
+	}
+	return conn_run(&w->conn, STMT_release);
+}
+
+static void group_begin(struct store *store, struct group *group)
+{
+	struct writer *w = &store->writer;
+	*group = (struct group){
+		.before = w->txn.numbers,
+		.started_ms = clock_mono_ms(store->config.clock),
+	};
+	job_list_init(&group->jobs);
+	group->rc = conn_run(&w->conn, STMT_begin_immediate);
+	FAULT("store.group.begun");
+}
+
+static void group_fill(struct store *store, struct group *group)
+{
+	struct write_job *job;
+	while ((job = job_next(store, group)) != NULL) {
+		job_list_add(&group->jobs, &job->link);
+		group->rc = job_run(store, job);
+		group->failed += job->rc != RC_OK;
+	}
+}
+
+/* A group that could not even begin fails those that were waiting for it, and only those. */
+static void group_refuse(struct store *store, struct group *group)
+{
+	struct writer *w = &store->writer;
+	struct write_job *job;
+	while (group->jobs.count < store->config.group_max_jobs &&
+	       ((job = job_list_take(&w->interactive)) || (job = job_list_take(&w->background))))
+		job_list_add(&group->jobs, &job->link);
+}
+
+static enum rc numbers_write(struct store *store)
+{
+	struct writer *w = &store->writer;
+	if (w->txn.numbers.pos == w->pos_on_disk)
+		return RC_OK;
+	return RUN(&w->txn, numbers_set, I(w->txn.numbers.pos));
+}
+
+static enum rc group_commit(struct store *store, const struct group *group)
+{
+	struct writer *w = &store->writer;
+	if (group->rc != RC_OK)
+		return group->rc;
+	if (group->failed == group->jobs.count)
+		return conn_run(&w->conn, STMT_rollback); /* nothing to keep: no write, no sync */
+	TRY(numbers_write(store));
+	FAULT("store.group.before_commit");
+	if (FAULT_FAILS("store.commit"))
+		return RC_IO;
+	TRY(conn_run(&w->conn, STMT_commit));
+	w->pos_on_disk = w->txn.numbers.pos;
+	__atomic_add_fetch(&w->counters.commits, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&store->types.committed, w->txn.numbers.type, __ATOMIC_RELEASE);
+	__atomic_store_n(&store->committed_pos, w->txn.numbers.pos, __ATOMIC_RELEASE);
+	FAULT("store.group.committed");
+	return RC_OK;
+}
+
+static void group_fail(struct store *store, struct group *group, enum rc rc)
+{
+	struct writer *w = &store->writer;
+	if (!sqlite3_get_autocommit(w->conn.db) && conn_run(&w->conn, STMT_rollback) != RC_OK)
+		LOG(LOG_ERROR, "store", "rollback failed", LOG_STR("reason", str_of(sqlite3_errmsg(w->conn.db))));
+	w->txn.numbers = group->before;
+	group->failed = group->jobs.count;
+	for (struct queue_link *link = group->jobs.first; link; link = link->next)
+		CONTAINER_OF(link, struct write_job, link)->rc = rc;
+	LOG(LOG_ERROR, "store", "a commit failed", LOG_STR("reason", str_of(rc_name(rc))),
+		LOG_INT("jobs", group->jobs.count));
+}
+
+static void group_count(struct writer *w, const struct group *group)
+{
+	__atomic_add_fetch(&w->counters.jobs, group->jobs.count, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&w->counters.failed_jobs, group->failed, __ATOMIC_RELAXED);
+	if (group->jobs.count > __atomic_load_n(&w->counters.group_max, __ATOMIC_RELAXED))
+		__atomic_store_n(&w->counters.group_max, group->jobs.count, __ATOMIC_RELAXED);
+}
+
+/* With nobody waiting the hand-over to another thread would only cost; else the next group must start. */
+static void group_acknowledge(struct writer *w, struct group *group)
+{
+	bool waiting = w->interactive.first || w->background.first || queue_count(&w->jobs) > 0;
+	if (waiting || !acks_idle(&w->acks))
+		acks_hand_over(&w->acks, &group->jobs);
+	else
+		acks_call(&group->jobs);
+}
+
+static void group_run(struct store *store)
+{
+	struct group group;
+	group_begin(store, &group);
+	if (group.rc == RC_OK)
+		group_fill(store, &group);
+	else
+		group_refuse(store, &group);
+	enum rc rc = group_commit(store, &group);
+	if (rc != RC_OK)
+		group_fail(store, &group, rc);
+	group_count(&store->writer, &group);
+	group_acknowledge(&store->writer, &group);
+	checkpointer_committed(store);
+}
+
+static void *writer_run(void *arg)
+{
+	struct store *store = arg;
+	while (jobs_wait(&store->writer))
+		group_run(store);
+	return NULL;
+}
+
+/* ---- life ---- */
+
+static enum rc numbers_read(struct store *store)
+{
+	struct txn_ro *txn = &store->writer.txn.ro;
+	struct numbers *numbers = &store->writer.txn.numbers;
+	TRY(NUMBER(txn, &numbers->pos, numbers_get));
+	TRY(NUMBER(txn, &numbers->event, event_newest));
+	TRY(NUMBER(txn, &numbers->type, type_newest));
+	TRY(NUMBER(txn, &store->last_node, node_newest));
+	store->writer.pos_on_disk = store->committed_pos = numbers->pos;
+	store->types.committed = numbers->type;
+	return RC_OK;
+}
+
+/* Draws the tag of a new database; afterwards it only reads it. */
+static enum rc tag_read(struct store *store)
+{
+	struct arena CLEANUP(arena_release) scratch;
+	arena_init(&scratch, 4096);
+	str tag;
+	TRY(TEXT(&store->writer.txn.ro, &scratch, &tag, tag_get));
+	if (tag.n != TAG_LETTERS) {
+		tag = rng_text(store->config.rng, &scratch, RNG_UPPERCASE, TAG_LETTERS);
+		TRY(arena_status(&scratch));
+		TRY(RUN(&store->writer.txn, tag_set, T(tag)));
+	}
+	memcpy(store->tag, tag.p, TAG_LETTERS);
+	return RC_OK;
+}
+
+enum rc writer_start(struct store *store, struct fail *fail)
+{
+	struct writer *w = &store->writer;
+	w->txn.ro = (struct txn_ro){store, &w->conn};
+	queue_init(&w->jobs);
+	job_list_init(&w->interactive);
+	job_list_init(&w->background);
+	enum rc rc = numbers_read(store);
+	if (rc == RC_OK)
+		rc = tag_read(store);
+	if (rc != RC_OK)
+		return fail_set(fail, rc, "Cannot read %s: %s", store->path, sqlite3_errmsg(w->conn.db));
+	rc = acks_start(&w->acks);
+	if (rc == RC_OK)
+		rc = thread_start(&w->thread, "store-writer", writer_run, store);
+	if (rc != RC_OK)
+		return fail_set(fail, rc, "Cannot start the writer of %s", store->path);
+	w->started = true;
+	return RC_OK;
+}
+
+void writer_stop(struct store *store)
+{
+	struct writer *w = &store->writer;
+	if (w->started) {
+		queue_close(&w->jobs);
+		thread_join(w->thread);
+		w->started = false;
+		queue_destroy(&w->jobs);
+	}
+	acks_stop(&w->acks);
+}
+
+void store_submit(struct store *store, struct write_job *job)
+{
+	job->rc = RC_OK;
+	if (!queue_put(&store->writer.jobs, &job->link))
+		job->done(job, RC_STOPPING);
+}
+
+struct write_now {
+	struct write_job job;
+	write_now_fn *write;
+	void *arg;
+	struct lock mu;
+	struct cond finished;
+	bool is_finished GUARDED_BY(mu);
+	enum rc rc GUARDED_BY(mu);
+};
+
+static enum rc write_now_write(struct txn_rw *txn, struct write_job *job)
+{
+	struct write_now *now = CONTAINER_OF(job, struct write_now, job);
+	return now->write(txn, now->arg, job->fail);
+}
+
+static void write_now_done(struct write_job *job, enum rc rc)
+{
+	struct write_now *now = CONTAINER_OF(job, struct write_now, job);
+	lock_take(&now->mu);
+	now->rc = rc;
+	now->is_finished = true;
+	cond_signal(&now->finished); /* under the lock: the waiter destroys both as soon as it has it */
+	lock_drop(&now->mu);
+}
+
+enum rc store_write(struct store *store, write_now_fn *write, void *arg, struct fail *fail)
+{
+	struct write_now now = {
+		.job = {.write = write_now_write, .done = write_now_done, .fail = fail},
+		.write = write,
+		.arg = arg,
+	};
+	lock_init(&now.mu);
+	cond_init(&now.finished);
+	store_submit(store, &now.job);
+	lock_take(&now.mu);
+	while (!now.is_finished)
+		cond_wait(&now.finished, &now.mu);
+	enum rc rc = now.rc;
+	lock_drop(&now.mu);
+	cond_destroy(&now.finished);
+	lock_destroy(&now.mu);
+	return rc;
+}
+
+struct txn_ro *txn_reading(struct txn_rw *txn)
+{
+	return &txn->ro;
+}
+
+enum rc txn_committed_pos(struct txn_ro *txn, int64_t *ret_pos)
+{
+	struct writer *w = &txn->store->writer;
+	if (txn != &w->txn.ro)
+		return NUMBER(txn, ret_pos, numbers_get);
+	*ret_pos = w->txn.numbers.pos; /* the table follows when the group commits */
+	return RC_OK;
+}
+
+int64_t txn_next_pos(struct txn_rw *txn)
+{
+	return ++txn->numbers.pos;
+}

@@ -1,0 +1,336 @@
+#include "store_fixture.h"
+
+#include "base/fault.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ARENA_BYTES = 64 << 20 };
+
+struct store_config fixture_config(const struct fixture *f)
+{
+	return (struct store_config){
+		.directory = str_of(f->directory),
+		.readers_max = 4,
+		.group_max_jobs = f->group_max_jobs,
+		.group_max_ms = f->group_max_ms,
+		.clock = &f->clock,
+		.rng = &f->rng,
+	};
+}
+
+void fixture_open(struct fixture *f)
+{
+	struct store_config config = fixture_config(f);
+	struct fail fail = {0};
+	enum rc rc = store_open(&config, &f->store, &fail);
+	if (rc != RC_OK)
+		fail_msg("store_open: %s: %s", rc_name(rc), fail.message);
+}
+
+void fixture_close(struct fixture *f)
+{
+	store_close(TAKE(f->store));
+}
+
+void fixture_reopen(struct fixture *f)
+{
+	fixture_close(f);
+	fixture_open(f);
+}
+
+int fixture_setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	const char *base = getenv("TMPDIR");
+	snprintf(f->directory, sizeof f->directory, "%s/exeunt-store-XXXXXX", base ? base : "/tmp");
+	assert_non_null(mkdtemp(f->directory));
+	log_configure(STDERR_FILENO, LOG_TEXT, LOG_ERROR);
+	arena_init(&f->arena, ARENA_BYTES);
+	f->clock_fake = (struct clock_fake){.wall_ms = 1000000, .mono_ms = 1};
+	f->clock = clock_fake_make(&f->clock_fake);
+	f->seed = 7;
+	f->rng = rng_seeded(&f->seed);
+	f->group_max_jobs = 1000;
+	f->group_max_ms = 50;
+	lock_init(&f->mu);
+	cond_init(&f->changed);
+	fixture_open(f);
+	*state = f;
+	return 0;
+}
+
+int fixture_teardown(void **state)
+{
+	struct fixture *f = *state;
+	fault_disarm();
+	fixture_close(f);
+	static const char *const names[] = {"exeunt.db", "exeunt.db-wal", "exeunt.db-shm", "lock"};
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		char path[300];
+		snprintf(path, sizeof path, "%s/%s", f->directory, names[i]);
+		unlink(path);
+	}
+	int left = rmdir(f->directory);
+	arena_release(&f->arena);
+	cond_destroy(&f->changed);
+	lock_destroy(&f->mu);
+	free(f);
+	return left; /* nothing else may be left there */
+}
+
+static void finding_print(void *self, str finding)
+{
+	++*(int *)self;
+	print_error("store_check: %.*s\n", STR_ARG(finding));
+}
+
+void fixture_check(struct fixture *f)
+{
+	int findings = 0;
+	assert_int_equal(store_check(f->store, finding_print, &findings), RC_OK);
+	assert_int_equal(findings, 0);
+}
+
+struct txn_ro *fixture_read(struct fixture *f)
+{
+	struct txn_ro *txn = NULL;
+	assert_int_equal(txn_ro_begin(f->store, &txn), RC_OK);
+	return txn;
+}
+
+struct made {
+	str text, second, third;
+	int64_t number, result;
+};
+
+static enum rc user_write(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	struct made *made = arg;
+	return account_add(txn, made->text, ACCOUNT_USER, STR("$argon2id$x"), false, 5, &made->result);
+}
+
+int64_t fixture_user(struct fixture *f, const char *user_id)
+{
+	struct made made = {.text = str_of(user_id)};
+	assert_int_equal(store_write(f->store, user_write, &made, NULL), RC_OK);
+	return made.result;
+}
+
+static enum rc account_data_write(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	const struct made *made = arg;
+	return account_data_put(txn, made->number, 0, made->text, made->second);
+}
+
+void fixture_account_data(struct fixture *f, int64_t user, const char *type, const char *content)
+{
+	struct made made = {.text = str_of(type), .second = str_of(content), .number = user};
+	assert_int_equal(store_write(f->store, account_data_write, &made, NULL), RC_OK);
+}
+
+static enum rc deactivate_write(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	struct made *made = arg;
+	bool is_new;
+	return deactivation_accept(txn, made->number, false, STR("cli"), 9, &made->result, &is_new);
+}
+
+int64_t fixture_deactivate(struct fixture *f, int64_t user)
+{
+	struct made made = {.number = user};
+	assert_int_equal(store_write(f->store, deactivate_write, &made, NULL), RC_OK);
+	return made.result;
+}
+
+static enum rc room_write(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	struct made *made = arg;
+	return room_add(txn, made->text, STR("12"), false, &made->result);
+}
+
+int64_t fixture_room(struct fixture *f, const char *room_id)
+{
+	struct made made = {.text = str_of(room_id)};
+	assert_int_equal(store_write(f->store, room_write, &made, NULL), RC_OK);
+	return made.result;
+}
+
+struct event_made {
+	struct event_insert in;
+	struct arena *arena;
+	int64_t event, pos;
+};
+
+static enum rc event_write(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	struct event_made *made = arg;
+	struct room_row room;
+	TRY(room_get(txn_reading(txn), made->arena, made->in.room, &room));
+	if (made->in.expected_head == 0)
+		made->in.expected_head = room.head_event;
+	made->in.depth = room.depth + 1;
+	return event_insert(txn, &made->in, &made->event, &made->pos);
+}
+
+enum rc fixture_event(struct fixture *f, struct event_insert in, int64_t *ret_event, int64_t *ret_pos)
+{
+	struct event_made made = {.in = in, .arena = &f->arena};
+	if (in.event_id.n == 0)
+		made.in.event_id = arena_printf(&f->arena, "$e%llu", (unsigned long long)++f->events_made);
+	if (in.type.n == 0)
+		made.in.type = STR("m.room.message");
+	if (in.canonical.n == 0) {
+		str membership = membership_text(in.membership);
+		made.in.canonical = arena_printf(&f->arena, "{\"content\":{\"membership\":\"%.*s\"}}",
+			STR_ARG(membership));
+	}
+	made.in.ts_ms = 1234;
+	enum rc rc = store_write(f->store, event_write, &made, NULL);
+	if (rc == RC_OK && ret_event)
+		*ret_event = made.event;
+	if (rc == RC_OK && ret_pos)
+		*ret_pos = made.pos;
+	return rc;
+}
+
+int64_t fixture_message(struct fixture *f, int64_t room, int64_t sender)
+{
+	int64_t event;
+	struct event_insert in = {.room = room, .sender = sender, .generation = -1};
+	assert_int_equal(fixture_event(f, in, &event, NULL), RC_OK);
+	return event;
+}
+
+static enum rc nid_write(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	struct made *made = arg;
+	return user_nid_make(txn, made->text, &made->result);
+}
+
+int64_t fixture_member(struct fixture *f, int64_t room, const char *user_id, enum membership membership)
+{
+	struct made made = {.text = str_of(user_id)};
+	int64_t event;
+	assert_int_equal(store_write(f->store, nid_write, &made, NULL), RC_OK);
+	struct event_insert in = {
+		.room = room,
+		.sender = made.result,
+		.generation = -1,
+		.type = STR("m.room.member"),
+		.is_state = true,
+		.state_key = made.text,
+		.membership = membership,
+		.member_user_id = made.text,
+	};
+	assert_int_equal(fixture_event(f, in, &event, NULL), RC_OK);
+	return event;
+}
+
+/* ---- jobs ---- */
+
+static str numbered_name(char name[32], int key)
+{
+	snprintf(name, 32, "@job%d:x", key);
+	return str_of(name);
+}
+
+static enum rc numbered_write(struct txn_rw *txn, struct write_job *job)
+{
+	struct numbered_job *mine = CONTAINER_OF(job, struct numbered_job, job);
+	char name[32];
+	int64_t user;
+	struct store_counters counters;
+	store_counters(mine->fixture->store, &counters);
+	mine->commit = counters.commits;
+	TRY(user_nid_make(txn, numbered_name(name, mine->key), &user));
+	mine->pos = txn_next_pos(txn);
+	clock_fake_advance(&mine->fixture->clock_fake, mine->takes_ms);
+	return mine->outcome;
+}
+
+static void numbered_done(struct write_job *job, enum rc rc)
+{
+	struct numbered_job *mine = CONTAINER_OF(job, struct numbered_job, job);
+	struct fixture *f = mine->fixture;
+	lock_take(&f->mu);
+	mine->rc = rc;
+	mine->order = (int)f->done++;
+	mine->seen_pos = store_committed_pos(f->store);
+	lock_drop(&f->mu);
+	cond_broadcast(&f->changed);
+}
+
+void numbered_submit(struct fixture *f, struct numbered_job *job)
+{
+	job->fixture = f;
+	job->job.write = numbered_write;
+	job->job.done = numbered_done;
+	store_submit(f->store, &job->job);
+}
+
+void numbered_wait(struct fixture *f, size_t done)
+{
+	lock_take(&f->mu);
+	while (f->done < done)
+		cond_wait(&f->changed, &f->mu);
+	lock_drop(&f->mu);
+}
+
+bool numbered_is_stored(struct fixture *f, int key)
+{
+	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
+	char name[32];
+	int64_t user;
+	return user_nid_find(txn, numbered_name(name, key), &user) == RC_OK;
+}
+
+static enum rc gate_write(struct txn_rw *txn, struct write_job *job)
+{
+	struct fixture *f = CONTAINER_OF(job, struct fixture, gate);
+	int64_t user;
+	lock_take(&f->mu);
+	f->gate_reached = true;
+	cond_broadcast(&f->changed);
+	while (f->gate_shut)
+		cond_wait(&f->changed, &f->mu);
+	lock_drop(&f->mu);
+	clock_fake_advance(&f->clock_fake, f->group_max_ms); /* its group is full of time: the others form the next */
+	return user_nid_make(txn, STR("@gate:x"), &user);
+}
+
+static void gate_done(struct write_job *job, enum rc rc)
+{
+	struct fixture *f = CONTAINER_OF(job, struct fixture, gate);
+	lock_take(&f->mu);
+	f->gate_passed = rc == RC_OK;
+	lock_drop(&f->mu);
+}
+
+void gate_close(struct fixture *f)
+{
+	f->gate_shut = true;
+	f->gate_reached = f->gate_passed = false;
+	f->gate = (struct write_job){.write = gate_write, .done = gate_done};
+	store_submit(f->store, &f->gate);
+	lock_take(&f->mu);
+	while (!f->gate_reached)
+		cond_wait(&f->changed, &f->mu);
+	lock_drop(&f->mu);
+}
+
+void gate_open(struct fixture *f)
+{
+	lock_take(&f->mu);
+	f->gate_shut = false;
+	lock_drop(&f->mu);
+	cond_broadcast(&f->changed);
+}

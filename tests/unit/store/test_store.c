@@ -1,0 +1,345 @@
+/* Opening, the directory lock, transactions and group commit. */
+#include "store_fixture.h"
+
+#include "base/fault.h"
+#include "store/store_int.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void open_makes_private_files(void **state)
+{
+	struct fixture *f = *state;
+	const char *names[] = {"exeunt.db", "exeunt.db-wal", "exeunt.db-shm", "lock"};
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		char path[300];
+		struct stat status;
+		snprintf(path, sizeof path, "%s/%s", f->directory, names[i]);
+		assert_int_equal(stat(path, &status), 0);
+		assert_int_equal(status.st_mode & 0777, 0600);
+	}
+}
+
+static void open_is_refused_twice(void **state)
+{
+	struct fixture *f = *state;
+	struct store *second = NULL;
+	struct fail fail = {0};
+	struct store_config config = fixture_config(f);
+	assert_int_equal(store_open(&config, &second, &fail), RC_EXISTS);
+	assert_null(second);
+	assert_non_null(strstr(fail.message, f->directory));
+}
+
+static void open_tells_what_is_wrong(void **state)
+{
+	struct fixture *f = *state;
+	struct store *store = NULL;
+	struct fail fail = {0};
+	struct store_config config = fixture_config(f);
+	config.directory = STR("/nonexistent/exeunt");
+	assert_int_equal(store_open(&config, &store, &fail), RC_IO);
+	assert_non_null(strstr(fail.message, "/nonexistent/exeunt"));
+	config.directory = STR("");
+	assert_int_equal(store_open(&config, &store, &fail), RC_INVALID_PARAM);
+}
+
+static void file_replace(const struct fixture *f, const char *name, const char *content)
+{
+	char path[300];
+	snprintf(path, sizeof path, "%s/%s", f->directory, name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, content, strlen(content)), (ssize_t)strlen(content));
+	close(fd);
+}
+
+static void open_refuses_what_is_no_database(void **state)
+{
+	struct fixture *f = *state;
+	struct fail fail = {0};
+	fixture_close(f);
+	file_replace(f, "exeunt.db-wal", "");
+	file_replace(f, "exeunt.db", "This is a text of more than one hundred bytes, so that it cannot be taken for "
+	                             "an empty database, which it is not in the least.");
+	struct store_config config = fixture_config(f);
+	assert_int_equal(store_open(&config, &f->store, &fail), RC_CORRUPT);
+	assert_non_null(strstr(fail.message, "damaged"));
+	f->store = NULL;
+}
+
+static enum rc version_raise(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)arg;
+	(void)fail;
+	return conn_exec(txn_conn(txn_reading(txn)), "INSERT INTO schema_version VALUES(1000)");
+}
+
+static void open_refuses_a_newer_schema(void **state)
+{
+	struct fixture *f = *state;
+	struct fail fail = {0};
+	assert_int_equal(store_write(f->store, version_raise, NULL, NULL), RC_OK);
+	fixture_close(f);
+	struct store_config config = fixture_config(f);
+	assert_int_equal(store_open(&config, &f->store, &fail), RC_CONFLICT);
+	assert_non_null(strstr(fail.message, "newer"));
+	f->store = NULL;
+}
+
+static void tag_and_positions_survive(void **state)
+{
+	struct fixture *f = *state;
+	char tag[TAG_LETTERS];
+	str now = store_tag(f->store);
+	assert_int_equal(now.n, sizeof tag);
+	for (size_t i = 0; i < now.n; i++)
+		assert_true(now.p[i] >= 'A' && now.p[i] <= 'Z');
+	memcpy(tag, now.p, sizeof tag);
+	struct numbered_job job = {.key = 1};
+	numbered_submit(f, &job);
+	numbered_wait(f, 1);
+	assert_int_equal(store_committed_pos(f->store), 1);
+	fixture_reopen(f);
+	assert_memory_equal(store_tag(f->store).p, tag, sizeof tag);
+	assert_int_equal(store_committed_pos(f->store), 1);
+}
+
+static void positions_are_not_used_again_after_deletion(void **state)
+{
+	struct fixture *f = *state;
+	int64_t user = fixture_user(f, "@a:x");
+	fixture_account_data(f, user, "t", "{}");
+	int64_t pos = store_committed_pos(f->store);
+	fixture_deactivate(f, user);
+	fixture_reopen(f);
+	assert_true(store_committed_pos(f->store) >= pos);
+	fixture_account_data(f, fixture_user(f, "@b:x"), "t", "{}");
+	assert_true(store_committed_pos(f->store) > pos);
+}
+
+/* ---- group commit ---- */
+
+enum { MANY = 100 };
+
+/* The writer is held in the first job, so that the others wait and form one group. */
+static void submit_behind_a_gate(struct fixture *f, struct numbered_job *jobs, size_t count)
+{
+	gate_close(f);
+	for (size_t i = 0; i < count; i++)
+		numbered_submit(f, &jobs[i]);
+	gate_open(f);
+	numbered_wait(f, count);
+}
+
+static void one_that_fails_fails_alone(void **state)
+{
+	struct fixture *f = *state;
+	static struct numbered_job jobs[MANY];
+	memset(jobs, 0, sizeof jobs);
+	for (int i = 0; i < MANY; i++)
+		jobs[i] = (struct numbered_job){.key = i + 1, .outcome = i == 41 ? RC_FORBIDDEN : RC_OK};
+	submit_behind_a_gate(f, jobs, MANY);
+	for (int i = 0; i < MANY; i++) {
+		assert_int_equal(jobs[i].rc, i == 41 ? RC_FORBIDDEN : RC_OK);
+		assert_int_equal(jobs[i].order, i);
+		assert_int_equal(numbered_is_stored(f, i + 1), i != 41);
+	}
+	struct store_counters counters;
+	store_counters(f->store, &counters);
+	assert_int_equal(counters.failed_jobs, 1);
+	assert_int_equal(counters.group_max, MANY);
+	/* The position that the failed one took is given back. */
+	assert_int_equal(store_committed_pos(f->store), MANY - 1);
+}
+
+static void groups_are_bounded(void **state)
+{
+	struct fixture *f = *state;
+	fixture_close(f);
+	f->group_max_jobs = 8;
+	fixture_open(f);
+	static struct numbered_job jobs[MANY];
+	for (int i = 0; i < MANY; i++)
+		jobs[i] = (struct numbered_job){.key = i + 1};
+	submit_behind_a_gate(f, jobs, MANY);
+	struct store_counters counters;
+	store_counters(f->store, &counters);
+	assert_int_equal(counters.group_max, 8);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(jobs[i].order, i);
+}
+
+static void a_group_ends_when_its_time_is_up(void **state)
+{
+	struct fixture *f = *state;
+	static struct numbered_job jobs[MANY];
+	for (int i = 0; i < MANY; i++)
+		jobs[i] = (struct numbered_job){.key = i + 1, .takes_ms = 10};
+	submit_behind_a_gate(f, jobs, MANY);
+	struct store_counters counters;
+	store_counters(f->store, &counters);
+	assert_int_equal(counters.group_max, (uint64_t)f->group_max_ms / 10);
+}
+
+static void background_jobs_yield(void **state)
+{
+	struct fixture *f = *state;
+	static struct numbered_job jobs[20];
+	for (int i = 0; i < 20; i++)
+		jobs[i] = (struct numbered_job){.key = i + 1, .job.background = i < 10};
+	submit_behind_a_gate(f, jobs, 20);
+	for (int i = 10; i < 20; i++)
+		assert_int_equal(jobs[i].order, i - 10);
+	assert_int_equal(jobs[0].order, 10);
+	assert_int_equal(jobs[9].order, 19);
+	assert_true(jobs[1].commit > jobs[10].commit); /* one with the interactive group, the others after it */
+	assert_int_equal(jobs[0].commit, jobs[10].commit);
+}
+
+static void a_failed_commit_fails_all(void **state)
+{
+	struct fixture *f = *state;
+	static struct numbered_job jobs[MANY], again;
+	for (int i = 0; i < MANY; i++)
+		jobs[i] = (struct numbered_job){.key = i + 1, .outcome = i == 3 ? RC_FORBIDDEN : RC_OK};
+	assert_int_equal(fault_arm(STR("store.commit:2:fail")), RC_OK); /* the first is that of the gate */
+	submit_behind_a_gate(f, jobs, MANY);
+	fault_disarm();
+	for (int i = 0; i < MANY; i++) {
+		assert_int_equal(jobs[i].rc, RC_IO);
+		assert_int_equal(jobs[i].order, i);
+		assert_false(numbered_is_stored(f, i + 1));
+	}
+	assert_int_equal(store_committed_pos(f->store), 0);
+	again = (struct numbered_job){.key = 1};
+	numbered_submit(f, &again);
+	numbered_wait(f, MANY + 1);
+	assert_int_equal(again.rc, RC_OK);
+	assert_int_equal(again.pos, 1);
+	assert_true(numbered_is_stored(f, 1));
+}
+
+static void done_order_holds_under_load(void **state)
+{
+	struct fixture *f = *state;
+	enum { LOAD = 3000 };
+	struct numbered_job *jobs = calloc(LOAD, sizeof *jobs);
+	assert_non_null(jobs);
+	for (int i = 0; i < LOAD; i++) {
+		jobs[i].key = i + 1;
+		numbered_submit(f, &jobs[i]);
+		if (i % 97 == 0) /* an idle writer calls `done` itself, a busy one hands it over */
+			numbered_wait(f, (size_t)i + 1);
+	}
+	numbered_wait(f, LOAD);
+	for (int i = 0; i < LOAD; i++) {
+		assert_int_equal(jobs[i].order, i);
+		assert_int_equal(jobs[i].rc, RC_OK);
+		assert_true(jobs[i].seen_pos >= jobs[i].pos); /* readers could see it before it was acknowledged */
+	}
+	free(jobs);
+}
+
+static enum rc read_own(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)arg;
+	int64_t before, user, found, after;
+	TRY(txn_committed_pos(txn_reading(txn), &before));
+	TRY(user_nid_make(txn, STR("@own:x"), &user));
+	TRY(user_nid_find(txn_reading(txn), STR("@own:x"), &found));
+	int64_t pos = txn_next_pos(txn);
+	TRY(txn_committed_pos(txn_reading(txn), &after));
+	if (found != user || pos != before + 1 || after != pos)
+		return RC_UNKNOWN;
+	return fail_set(fail, RC_FORBIDDEN, "as asked");
+}
+
+static void writes_see_their_own(void **state)
+{
+	struct fixture *f = *state;
+	struct fail fail = {0};
+	assert_int_equal(store_write(f->store, read_own, NULL, &fail), RC_FORBIDDEN);
+	assert_string_equal(fail.message, "as asked");
+}
+
+static void readers_see_one_moment(void **state)
+{
+	struct fixture *f = *state;
+	struct txn_ro *txn = NULL, *later = NULL;
+	int64_t pos, user;
+	assert_int_equal(txn_ro_begin(f->store, &txn), RC_OK);
+	assert_ptr_equal(txn_store(txn), f->store);
+	assert_int_equal(txn_committed_pos(txn, &pos), RC_OK);
+	fixture_account_data(f, fixture_user(f, "@late:x"), "t", "{}");
+	assert_int_equal(user_nid_find(txn, STR("@late:x"), &user), RC_NOT_FOUND);
+	int64_t again;
+	assert_int_equal(txn_committed_pos(txn, &again), RC_OK);
+	assert_int_equal(again, pos);
+	assert_int_equal(txn_ro_begin(f->store, &later), RC_OK);
+	assert_int_equal(user_nid_find(later, STR("@late:x"), &user), RC_OK);
+	txn_ro_end(&later);
+	txn_ro_end(&txn);
+	assert_null(txn);
+	txn_ro_end(&txn);
+}
+
+static void check_is_silent_on_a_sound_store(void **state)
+{
+	struct fixture *f = *state;
+	fixture_user(f, "@a:x");
+	fixture_check(f);
+}
+
+static void every_statement_prepares_with_parameters_in_order(void **state)
+{
+	struct fixture *f = *state;
+	fixture_close(f);
+	struct conn conn;
+	char path[300];
+	snprintf(path, sizeof path, "%s/exeunt.db", f->directory);
+	struct conn_options options = {true, 100, 100};
+	assert_int_equal(conn_open(&conn, path, &options), RC_OK);
+	for (int i = 0; i < STMT_COUNT; i++) {
+		sqlite3_stmt *stmt = NULL;
+		if (sqlite3_prepare_v2(conn.db, statement_texts[i], -1, &stmt, NULL) != SQLITE_OK)
+			fail_msg("%s: %s", statement_texts[i], sqlite3_errmsg(conn.db));
+		for (int at = 1; at <= sqlite3_bind_parameter_count(stmt); at++) {
+			char name[16];
+			snprintf(name, sizeof name, "$%d", at);
+			assert_string_equal(sqlite3_bind_parameter_name(stmt, at), name);
+		}
+		sqlite3_finalize(stmt);
+	}
+	conn_close(&conn);
+	fixture_open(f);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(open_makes_private_files),
+		TEST(open_is_refused_twice),
+		TEST(open_tells_what_is_wrong),
+		TEST(open_refuses_what_is_no_database),
+		TEST(open_refuses_a_newer_schema),
+		TEST(tag_and_positions_survive),
+		TEST(positions_are_not_used_again_after_deletion),
+		TEST(one_that_fails_fails_alone),
+		TEST(groups_are_bounded),
+		TEST(a_group_ends_when_its_time_is_up),
+		TEST(background_jobs_yield),
+		TEST(a_failed_commit_fails_all),
+		TEST(done_order_holds_under_load),
+		TEST(writes_see_their_own),
+		TEST(readers_see_one_moment),
+		TEST(check_is_silent_on_a_sound_store),
+		TEST(every_statement_prepares_with_parameters_in_order),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
