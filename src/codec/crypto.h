@@ -40,7 +40,10 @@ struct password_cost {
 	size_t memory_bytes;  /* Argon2id m, at least 8 KiB */
 };
 
-/* PHC text of Argon2id with a random salt. RC_NOMEM. Slow and memory-hungry: the caller limits how many run. */
+/*
+ * PHC text of Argon2id with a random salt. RC_NOMEM; RC_INVALID_PARAM: a cost that Argon2id does not
+ * have. Slow and memory-hungry: the caller limits how many run.
+ */
 MUST_CHECK enum rc password_hash(struct arena *arena, str password, struct password_cost cost, str *ret_phc);
 bool password_verify(str phc, str password);
 

@@ -59,6 +59,9 @@ static void refuses(void **state)
 		assert_rc_of(uri_decode_query(&arena, text, &got), RC_INVALID_PARAM, bad[i].p);
 		assert_str(got, STR("untouched"));
 	}
+	str got; /* what stands behind the slice is not part of it */
+	assert_rc(uri_decode(&arena, str_first(STR("%41"), 2), &got), RC_INVALID_PARAM);
+	assert_rc(uri_decode(&arena, str_first(STR("%41"), 1), &got), RC_INVALID_PARAM);
 }
 
 static void plain_text_is_not_copied(void **state)
