@@ -272,7 +272,7 @@ str http_header(struct http_request *request, const char *name)
 	if (MHD_lookup_connection_value_n(request->conn->mhd, MHD_HEADER_KIND, name, strlen(name),
 	                                  &value, &n) != MHD_YES)
 		return STR_EMPTY;
-	return str_bytes(value, n);
+	return str_trim(str_bytes(value, n)); /* the library keeps the blanks behind it */
 }
 
 str http_body(const struct http_request *request)
@@ -289,6 +289,11 @@ str http_peer_address(struct http_request *request)
 		http_address_text(address, conn->peer, sizeof conn->peer);
 	}
 	return str_of(conn->peer);
+}
+
+bool http_stopping(const struct http_request *request)
+{
+	return http_is_stopping(request->conn->server);
 }
 
 uint64_t http_request_id(const struct http_request *request)
