@@ -1,10 +1,11 @@
 #include "api/exchange_int.h"
 
 #include "base/assert.h"
+#include "base/heap.h"
 #include "base/log.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { LOG_PATH_MAX_BYTES = 200 };
@@ -25,12 +26,12 @@ struct api {
 enum rc api_new(
     const struct api_context *ctx, const struct api_config *config, struct api **ret_api)
 {
-	struct api *api = calloc(1, sizeof(*api));
+	struct api *api = heap_new(struct api);
 	if (!api)
 		return RC_NOMEM;
 	api->ctx = ctx;
 	api->behind_proxy = config->behind_proxy;
-	api->counters = calloc(endpoint_count + 1, sizeof(*api->counters));
+	api->counters = heap_zero(endpoint_count + 1, sizeof(*api->counters));
 	enum rc rc = api->counters ? router_new(endpoints, endpoint_count, &api->router) : RC_NOMEM;
 	if (rc == RC_OK)
 		rc = rate_limiter_new(&config->rate_limits, ctx->rng, &api->limiter);
@@ -48,8 +49,8 @@ void api_free(struct api *api)
 		return;
 	rate_limiter_free(api->limiter);
 	router_free(api->router);
-	free(api->counters);
-	free(api);
+	heap_free(api->counters);
+	heap_free(api);
 }
 
 void api_counters(const struct api *api, size_t row, struct endpoint_counters *ret_counters)
@@ -62,11 +63,10 @@ void api_counters(const struct api *api, size_t row, struct endpoint_counters *r
 	ret_counters->total_ms = atomic_load_explicit(&counters->total_ms, memory_order_relaxed);
 }
 
-void exchange_account(struct exchange *x)
+void exchange_account(struct exchange *x, int status)
 {
 	struct api *api = x->api;
 	struct api_request *rq = &x->rq;
-	int status = x->response.status;
 	int64_t took_ms = clock_mono_ms(api->ctx->clock) - x->started_mono_ms;
 	struct row_counters *counters = &api->counters[x->counter_row];
 	atomic_fetch_add_explicit(&counters->answers[status / 100 % 6], 1, memory_order_relaxed);
@@ -162,8 +162,7 @@ static enum http_head_verdict dispatch_head(
 	enum rc rc = head_check(x);
 	if (rc != RC_OK) {
 		api_answer_failure(&x->rq, rc);
-		exchange_settle(x);
-		return HTTP_HEAD_ANSWERED;
+			return HTTP_HEAD_ANSWERED;
 	}
 	*ret_body_max_bytes = body_max_bytes(x->rq.endpoint->body);
 	*ret_lane = x->rq.endpoint->lane;
@@ -246,7 +245,6 @@ static void dispatch_run(void *self, struct http_request *http)
 	enum rc rc = request_run(x);
 	if (rc != RC_OK)
 		api_answer_failure(&x->rq, rc);
-	exchange_settle(x);
 }
 
 static void dispatch_end(void *self, struct http_request *http)

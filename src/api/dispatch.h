@@ -23,6 +23,8 @@ MUST_CHECK enum rc api_new(
     const struct api_context *ctx, const struct api_config *config, struct api **ret_api);
 void api_free(struct api *api);
 struct http_handler api_http_handler(struct api *api);
+/* CORS, for http_config.own_headers: a browser must be able to read what the server says by itself, too. */
+const struct http_header *api_own_headers(size_t *ret_count);
 
 /* What happened at one row, since the start. */
 struct endpoint_counters {

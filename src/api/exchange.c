@@ -32,81 +32,63 @@ struct exchange *exchange_new(struct api *api, struct http_request *http)
 	x->api = api;
 	x->rq.http = http;
 	x->rq.arena = http_arena(http);
-	atomic_init(&x->phase, 0);
 	return x;
-}
-
-/* The last touch: net may forget the request before http_answer() has returned. */
-static void exchange_send(struct exchange *x)
-{
-	exchange_account(x);
-	http_answer(x->rq.http, &x->response);
 }
 
 static void header_add(struct exchange *x, const char *name, str value)
 {
-	ASSERT(x->response.header_count < EXCHANGE_HEADERS_MAX);
-	x->headers[x->response.header_count++] = (struct http_header){name, value};
+	ASSERT(x->header_count < EXCHANGE_HEADERS_MAX);
+	x->headers[x->header_count++] = (struct http_header){name, value};
 }
 
-/* Completes the response; the lane sends it unless it has let go already. */
+/* The last touch: another thread may forget the request as soon as it is answered. */
 static void exchange_answer(struct exchange *x, int status, str body)
 {
-	ASSERT((atomic_load(&x->phase) & EXCHANGE_ANSWERED) == 0);
 	for (size_t i = 0; i < COUNT_OF(cors); i++)
 		header_add(x, cors[i].name, cors[i].value);
-	x->response.status = status;
-	x->response.body = body;
-	x->response.content_type = body.n ? "application/json" : NULL;
-	x->response.headers = x->headers;
-	if (atomic_fetch_or(&x->phase, EXCHANGE_ANSWERED) & EXCHANGE_RUN_OVER)
-		exchange_send(x);
+	exchange_account(x, status);
+	http_answer(x->rq.http, &(struct http_response){
+				    .status = status,
+				    .body = body,
+				    .content_type = body.n ? "application/json" : NULL,
+				    .headers = x->headers,
+				    .header_count = x->header_count,
+				});
 }
 
 void exchange_answer_preflight(struct exchange *x)
 {
 	exchange_answer(x, 204, STR_EMPTY);
-	exchange_settle(x);
+}
+
+const struct http_header *api_own_headers(size_t *ret_count)
+{
+	*ret_count = COUNT_OF(cors);
+	return cors;
 }
 
 void exchange_refuse(struct http_request *http)
 {
 	static const struct http_response response = {
-		.status = 503,
-		.body = STR_INIT("{\"errcode\":\"M_UNKNOWN\",\"error\":\"The server has no memory left\"}"),
-		.content_type = "application/json",
-		.headers = cors,
-		.header_count = COUNT_OF(cors),
+	    .status = 503,
+	    .body =
+		STR_INIT("{\"errcode\":\"M_UNKNOWN\",\"error\":\"The server has no memory left\"}"),
+	    .content_type = "application/json",
+	    .headers = cors,
+	    .header_count = COUNT_OF(cors),
 	};
 	http_answer(http, &response);
 }
 
-void exchange_settle(struct exchange *x)
-{
-	bool answered = atomic_load(&x->phase) & EXCHANGE_ANSWERED;
-	if (x->parked && !answered) {
-		x->parked = false;
-		http_park(x->rq.http, x->park_deadline_mono_ms);
-		return;
-	}
-	ASSERT(answered || x->held); /* else a handler returned RC_OK and nobody will ever answer */
-	if (!answered)
-		http_hold(x->rq.http);
-	if (atomic_fetch_or(&x->phase, EXCHANGE_RUN_OVER) & EXCHANGE_ANSWERED)
-		exchange_send(x);
-}
-
 enum rc api_hold(struct api_request *rq)
 {
-	exchange_of(rq)->held = true;
+	http_hold(rq->http);
 	return RC_OK;
 }
 
 enum rc api_park(struct api_request *rq, int64_t deadline_mono_ms)
 {
-	struct exchange *x = exchange_of(rq);
-	x->parked = true;
-	x->park_deadline_mono_ms = deadline_mono_ms;
+	http_park(rq->http, deadline_mono_ms);
 	return RC_OK;
 }
 

@@ -1,10 +1,10 @@
 #include "api/rate_limit.h"
 
 #include "base/assert.h"
+#include "base/heap.h"
 #include "base/lock.h"
 #include "base/map.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* A token is 60,000 units, so that a bucket gains exactly `per_minute` units a millisecond. */
@@ -59,7 +59,7 @@ enum rc rate_limiter_new(
 {
 	if (!limits_valid(limits))
 		return RC_INVALID_PARAM;
-	struct rate_limiter *limiter = calloc(1, sizeof(*limiter));
+	struct rate_limiter *limiter = heap_zero(1, sizeof(*limiter));
 	if (!limiter)
 		return RC_NOMEM;
 	limiter->limits = *limits;
@@ -75,11 +75,11 @@ void rate_limiter_free(struct rate_limiter *limiter)
 		return;
 	for (struct bucket *bucket = limiter->newest, *older; bucket; bucket = older) {
 		older = bucket->older;
-		free(bucket);
+		heap_free(bucket);
 	}
 	map_release(&limiter->buckets);
 	lock_destroy(&limiter->mu);
-	free(limiter);
+	heap_free(limiter);
 }
 
 static void bucket_unlink_locked(struct rate_limiter *limiter, struct bucket *bucket)
@@ -113,7 +113,7 @@ static struct bucket *bucket_get_locked(
 		bucket_unlink_locked(limiter, bucket);
 		(void)map_remove(&limiter->buckets, str_bytes(bucket->key, bucket->key_bytes));
 	} else {
-		bucket = malloc(sizeof(*bucket));
+		bucket = heap_alloc(sizeof(*bucket));
 		if (!bucket)
 			return NULL;
 	}
@@ -123,7 +123,7 @@ static struct bucket *bucket_get_locked(
 	bucket->seen_mono_ms = now_ms;
 	if (map_put(&limiter->buckets, str_bytes(bucket->key, bucket->key_bytes), bucket, NULL) !=
 	    RC_OK) {
-		free(bucket);
+		heap_free(bucket);
 		return NULL;
 	}
 	bucket_push_locked(limiter, bucket);

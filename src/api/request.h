@@ -71,9 +71,8 @@ enum rc api_answer_buf(struct api_request *rq, const struct buf *body);
 void api_answer_failure(struct api_request *rq, enum rc rc);
 
 /*
- * Handlers use these, never http_hold() and http_park(): dispatch must know. Both give RC_OK, to be returned.
- * api_hold(): some other thread will answer. Call it before the request is handed over, and touch it no more afterwards.
- * api_park(): the handler is run again after http_wake(rq->http) or at the deadline.
+ * Both give RC_OK, to be returned. api_hold(): some other thread will answer; called before the request is handed
+ * over. api_park(): the handler is run again after http_wake(rq->http) or at the deadline.
  */
 enum rc api_hold(struct api_request *rq);
 enum rc api_park(struct api_request *rq, int64_t deadline_mono_ms);

@@ -1,10 +1,10 @@
 #include "api/router.h"
 
 #include "base/assert.h"
+#include "base/heap.h"
 #include "codec/uri.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* May be empty, or missing with its slash: Client-Server API, "state/{eventType}/{stateKey}". */
@@ -29,11 +29,11 @@ static void node_free(struct node *node)
 	for (struct node *child = node->child, *next; child; child = next) {
 		next = child->sibling;
 		node_free(child);
-		free(child);
+		heap_free(child);
 	}
 	if (node->parameter)
 		node_free(node->parameter);
-	free(node->parameter);
+	heap_free(node->parameter);
 }
 
 void router_free(struct router *router)
@@ -41,7 +41,7 @@ void router_free(struct router *router)
 	if (!router)
 		return;
 	node_free(&router->root);
-	free(router);
+	heap_free(router);
 }
 
 static struct node *node_literal(const struct node *node, str segment)
@@ -55,7 +55,7 @@ static struct node *node_literal(const struct node *node, str segment)
 static struct node *node_parameter_make(struct node *node, str segment)
 {
 	if (!node->parameter)
-		node->parameter = calloc(1, sizeof(*node->parameter));
+		node->parameter = heap_new(struct node);
 	if (node->parameter && str_eq(segment, MAY_BE_EMPTY))
 		node->parameter->may_be_empty = true;
 	return node->parameter;
@@ -69,7 +69,7 @@ static struct node *node_make(struct node *node, str segment)
 	struct node *child = node_literal(node, segment);
 	if (child)
 		return child;
-	child = calloc(1, sizeof(*child));
+	child = heap_zero(1, sizeof(*child));
 	if (child) {
 		child->segment = segment;
 		child->sibling = node->child;
@@ -102,7 +102,7 @@ static enum rc router_add(struct router *router, const struct endpoint *row)
 
 enum rc router_new(const struct endpoint *rows, size_t count, struct router **ret_router)
 {
-	struct router *router = calloc(1, sizeof(*router));
+	struct router *router = heap_zero(1, sizeof(*router));
 	if (!router)
 		return RC_NOMEM;
 	for (size_t i = 0; i < count; i++) {

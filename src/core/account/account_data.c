@@ -3,6 +3,7 @@
 #include "core/account/accounts_int.h"
 #include "matrix/filter.h"
 #include "matrix/ids.h"
+#include "matrix/push_rules.h"
 #include "store/rooms.h"
 
 /* Client-Server API, "Server Behaviour" of client config: others may write these by their own endpoints only. */
@@ -78,6 +79,8 @@ enum rc account_data_read(struct accounts *accounts, struct arena *arena,
 	struct txn_ro *txn CLEANUP(txn_ro_end) = NULL;
 	int64_t room;
 	TRY(type_check(type, fail));
+	if (room_id.n == 0 && str_eq(type, STR("m.push_rules")))
+		return push_rules_default(arena, session->user_id, ret_content);
 	TRY(txn_ro_begin(accounts->config.store, &txn));
 	TRY(room_of(txn, arena, session->user, room_id, &room, fail));
 	enum rc rc = account_data_get(txn, arena, session->user, room, type, ret_content);

@@ -1,10 +1,11 @@
 #include "core/account/accounts_int.h"
 
-#include <stdlib.h>
+#include "base/heap.h"
+
 
 enum rc accounts_new(const struct accounts_config *config, struct accounts **ret_accounts)
 {
-	struct accounts *accounts = calloc(1, sizeof(*accounts));
+	struct accounts *accounts = heap_zero(1, sizeof(*accounts));
 	if (!accounts)
 		return RC_NOMEM;
 	accounts->config = *config;
@@ -27,7 +28,7 @@ void accounts_free(struct accounts *accounts)
 		return;
 	uia_sessions_free(accounts->uia);
 	session_cache_free(accounts->sessions);
-	free(accounts);
+	heap_free(accounts);
 }
 
 str accounts_server_name(const struct accounts *accounts)

@@ -1,9 +1,9 @@
 #include "core/account/session_cache.h"
 
+#include "base/heap.h"
 #include "base/lock.h"
 #include "base/map.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct entry {
@@ -32,7 +32,7 @@ static str token_key(const struct sha256 *token)
 enum rc session_cache_new(
     size_t sessions_max, const struct rng *rng, struct session_cache **ret_cache)
 {
-	struct session_cache *cache = calloc(1, sizeof(*cache));
+	struct session_cache *cache = heap_zero(1, sizeof(*cache));
 	if (!cache)
 		return RC_NOMEM;
 	cache->sessions_max = sessions_max;
@@ -49,12 +49,12 @@ void session_cache_free(struct session_cache *cache)
 		return;
 	for (struct entry *entry = cache->newest, *older; entry; entry = older) {
 		older = entry->older;
-		free(entry);
+		heap_free(entry);
 	}
 	map_release(&cache->by_token);
 	map64_release(&cache->by_user);
 	lock_destroy(&cache->mu);
-	free(cache);
+	heap_free(cache);
 }
 
 static void use_unlink_locked(struct session_cache *cache, struct entry *entry) REQUIRES(cache->mu)
@@ -102,7 +102,7 @@ static void entry_drop_locked(struct session_cache *cache, struct entry *entry) 
 	(void)map_remove(&cache->by_token, token_key(&entry->token));
 	user_unlink_locked(cache, entry);
 	use_unlink_locked(cache, entry);
-	free(entry);
+	heap_free(entry);
 }
 
 uint64_t session_cache_epoch(struct session_cache *cache)
@@ -134,7 +134,7 @@ bool session_cache_get(struct session_cache *cache, struct arena *arena, const s
 static struct entry *entry_new(const struct sha256 *token, const struct session *session)
 {
 	str user_id = session->user_id, device_id = session->device_id;
-	struct entry *entry = calloc(1, sizeof(*entry) + user_id.n + device_id.n);
+	struct entry *entry = heap_zero(1, sizeof(*entry) + user_id.n + device_id.n);
 	if (!entry)
 		return NULL;
 	entry->token = *token;
@@ -177,7 +177,7 @@ void session_cache_put(struct session_cache *cache, uint64_t epoch, const struct
 	bool kept = cache->epoch == epoch && entry_add_locked(cache, entry);
 	lock_drop(&cache->mu);
 	if (!kept)
-		free(entry);
+		heap_free(entry);
 }
 
 void session_cache_drop_user(struct session_cache *cache, int64_t user)

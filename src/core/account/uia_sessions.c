@@ -1,9 +1,9 @@
 #include "core/account/uia_sessions.h"
 
+#include "base/heap.h"
 #include "base/lock.h"
 #include "base/map.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct uia_session {
@@ -32,7 +32,7 @@ enum rc uia_sessions_new(size_t sessions_max, int64_t life_ms, const struct cloc
 {
 	if (sessions_max == 0 || life_ms <= 0)
 		return RC_INVALID_PARAM;
-	struct uia_sessions *sessions = calloc(1, sizeof(*sessions));
+	struct uia_sessions *sessions = heap_zero(1, sizeof(*sessions));
 	if (!sessions)
 		return RC_NOMEM;
 	sessions->sessions_max = sessions_max;
@@ -51,11 +51,11 @@ void uia_sessions_free(struct uia_sessions *sessions)
 		return;
 	for (struct uia_session *session = sessions->newest, *older; session; session = older) {
 		older = session->older;
-		free(session);
+		heap_free(session);
 	}
 	map_release(&sessions->by_id);
 	lock_destroy(&sessions->mu);
-	free(sessions);
+	heap_free(sessions);
 }
 
 static str session_key(const struct uia_session *session)
@@ -69,7 +69,7 @@ static void session_drop_locked(struct uia_sessions *sessions, struct uia_sessio
 	(void)map_remove(&sessions->by_id, session_key(session));
 	*(session->newer ? &session->newer->older : &sessions->newest) = session->older;
 	*(session->older ? &session->older->newer : &sessions->oldest) = session->newer;
-	free(session);
+	heap_free(session);
 }
 
 /* All live equally long, so the expired ones are the oldest. */
@@ -99,7 +99,7 @@ enum rc uia_session_open(struct uia_sessions *sessions, struct arena *arena,
 {
 	str id = rng_text(sessions->rng, arena, RNG_ALPHANUMERIC, UIA_SESSION_ID_BYTES);
 	TRY(arena_status(arena));
-	struct uia_session *session = calloc(1, sizeof(*session));
+	struct uia_session *session = heap_zero(1, sizeof(*session));
 	if (!session)
 		return RC_NOMEM;
 	int64_t now_ms = clock_mono_ms(sessions->clock);
@@ -111,7 +111,7 @@ enum rc uia_session_open(struct uia_sessions *sessions, struct arena *arena,
 	enum rc rc = session_add_locked(sessions, session);
 	lock_drop(&sessions->mu);
 	if (rc != RC_OK) {
-		free(session);
+		heap_free(session);
 		return rc;
 	}
 	*ret_id = id;
