@@ -1,0 +1,174 @@
+#include "daemon/house.h"
+
+#include "daemon/identity.h"
+#include "matrix/ids.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+	HOUSE_ARENA_BYTES = 1024 * 1024,
+	SESSIONS_CACHED_MAX = 20000,
+	UIA_SESSIONS_MAX = 10000,
+	UIA_SESSION_LIFE_MS = 15 * 60 * 1000,
+	TYPING_TIMEOUT_MAX_MS = 2 * 60 * 1000,
+};
+
+static enum rc make_directory(str path, struct fail *fail)
+{
+	char text[4097];
+	size_t n = path.n < sizeof text - 1 ? path.n : sizeof text - 1;
+	memcpy(text, path.p, n);
+	text[n] = '\0';
+	if (mkdir(text, 0700) == 0 || errno == EEXIST)
+		return RC_OK;
+	return fail_set(fail, errno == EACCES || errno == EROFS ? RC_FORBIDDEN : RC_IO,
+	                "cannot make the data directory %s: %s", text, strerror(errno));
+}
+
+static enum rc open_store(struct house *house, struct fail *fail)
+{
+	const struct settings *settings = house->settings;
+	TRY(make_directory(settings->server_data, fail));
+	struct store_config config = {
+		.directory = settings->server_data,
+		.readers_max = (unsigned)settings->store_readers_max,
+		.group_max_jobs = (size_t)settings->store_group_jobs_max,
+		.group_max_ms = settings->store_group_max_ms,
+		.clock = &clock_system,
+		.rng = &rng_system,
+	};
+	return store_open(&config, &house->store, fail);
+}
+
+static enum rc open_accounts(struct house *house)
+{
+	const struct settings *settings = house->settings;
+	struct accounts_config config = {
+		.store = house->store,
+		.clock = &clock_system,
+		.rng = &rng_system,
+		.server_name = settings->server_name,
+		.registration = (enum registration_mode)settings->registration_mode,
+		.password_cost = {
+			.passes = (unsigned)settings->password_argon2_passes,
+			.memory_bytes = (size_t)settings->password_argon2_memory_kib * 1024,
+		},
+		.access_token_life_ms = settings->session_access_token_lifetime_ms,
+		.sessions_cached_max = SESSIONS_CACHED_MAX,
+		.uia_sessions_max = UIA_SESSIONS_MAX,
+		.uia_session_life_ms = UIA_SESSION_LIFE_MS,
+	};
+	return accounts_new(&config, &house->accounts);
+}
+
+static void on_event(void *self, const struct event_news *news)
+{
+	struct house *house = self;
+	notify_room(house->notifier, news->room);
+	if (news->member)
+		notify_user(house->notifier, news->member);
+}
+
+static str default_room_version(const struct settings *settings)
+{
+	static const str versions[] = {STR_INIT("10"), STR_INIT("11"), STR_INIT("12")}; /* rooms.default_version */
+	return versions[settings->rooms_default_version];
+}
+
+static enum rc open_rooms(struct house *house)
+{
+	const struct settings *settings = house->settings;
+	struct rooms_config config = {
+		.store = house->store,
+		.clock = &clock_system,
+		.rng = &rng_system,
+		.identity = &house->identity,
+		.default_version = default_room_version(settings),
+		.marker = (enum marker_keys)settings->deactivation_marker,
+		.heads_max = (size_t)settings->rooms_heads_max,
+		.on_event = on_event,
+		.news_self = house,
+	};
+	return rooms_new(&config, &house->rooms);
+}
+
+static enum rc open_syncs(struct house *house)
+{
+	struct syncs_config config = {
+		.store = house->store,
+		.clock = &clock_system,
+		.notifier = house->notifier,
+		.typing_timeout_max_ms = TYPING_TIMEOUT_MAX_MS,
+	};
+	return syncs_new(&config, &house->syncs);
+}
+
+static void on_deactivated(void *self, int64_t user)
+{
+	struct house *house = self;
+	accounts_drop_sessions(house->accounts, user);
+	sync_drop_typing(house->syncs, user);
+	notify_user(house->notifier, user); /* parked polls look again and find their token gone */
+}
+
+static enum rc open_deactivations(struct house *house)
+{
+	const struct settings *settings = house->settings;
+	struct deactivations_config config = {
+		.store = house->store,
+		.rooms = house->rooms,
+		.clock = &clock_system,
+		.rng = &rng_system,
+		.batch_rooms = (size_t)settings->deactivation_batch_rooms,
+		.retry_first_ms = settings->deactivation_retry_first_ms,
+		.retry_max_ms = settings->deactivation_retry_max_ms,
+		.on_accepted = on_deactivated,
+		.self = house,
+	};
+	return deactivations_new(&config, &house->deactivations);
+}
+
+/* A token set in the configuration is as good as one the administrator made. */
+static enum rc put_configured_token(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	const struct settings *settings = arg;
+	struct registration_token token = {.token = settings->registration_token, .uses_allowed = -1};
+	return registration_token_put(txn, &token);
+}
+
+enum rc house_open(struct house *house, const struct settings *settings, struct fail *fail)
+{
+	*house = (struct house){.settings = settings};
+	arena_init(&house->arena, HOUSE_ARENA_BYTES);
+	if (!server_name_valid(settings->server_name))
+		return fail_set(fail, RC_INVALID_PARAM, "server.name '%.*s' is no server name",
+		                STR_ARG(settings->server_name));
+	TRY(crypto_init());
+	TRY(open_store(house, fail));
+	TRY(identity_open(&house->arena, &rng_system, settings->server_data, settings->server_name, &house->identity,
+	                  fail));
+	TRY(notifier_new(&house->notifier));
+	TRY(open_accounts(house));
+	TRY(open_rooms(house));
+	TRY(open_syncs(house));
+	TRY(open_deactivations(house));
+	if (settings->registration_token.n)
+		TRY(store_write(house->store, put_configured_token, UNCONST(struct settings *, settings), fail));
+	return RC_OK;
+}
+
+void house_close(struct house *house)
+{
+	deactivations_stop(house->deactivations);
+	deactivations_free(TAKE(house->deactivations));
+	syncs_free(TAKE(house->syncs));
+	store_close(TAKE(house->store)); /* after it no callback comes any more */
+	rooms_free(TAKE(house->rooms));
+	accounts_free(TAKE(house->accounts));
+	notifier_free(TAKE(house->notifier));
+	crypto_wipe(&house->identity, sizeof house->identity);
+	arena_release(&house->arena);
+}

@@ -1,0 +1,31 @@
+/*
+ * The house: every room's context, made from the settings in the order in which they depend on each other,
+ * and wired: news of `core` to the notifier, accepted deactivations to the caches. Main thread.
+ */
+#ifndef EXEUNT_DAEMON_HOUSE_H
+#define EXEUNT_DAEMON_HOUSE_H
+
+#include "core/account/accounts.h"
+#include "core/deactivation/deactivation.h"
+#include "core/room/room.h"
+#include "core/sync/sync.h"
+#include "daemon/settings.h"
+
+struct house {
+	struct arena arena;                /* process lifetime */
+	const struct settings *settings;
+	struct signing_identity identity;
+	struct store *store;
+	struct notifier *notifier;
+	struct accounts *accounts;
+	struct rooms *rooms;
+	struct syncs *syncs;
+	struct deactivations *deactivations;
+};
+
+/* Opens everything but starts nothing: also for the subcommands that work beside no server. */
+MUST_CHECK enum rc house_open(struct house *house, const struct settings *settings, struct fail *fail);
+/* Closes what is open; accepts a half-open house. */
+void house_close(struct house *house);
+
+#endif

@@ -1,0 +1,164 @@
+#include "daemon/serve.h"
+
+#include "api/dispatch.h"
+#include "base/log.h"
+#include "daemon/control.h"
+#include "daemon/house.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <systemd/sd-daemon.h>
+
+enum {
+	STOP_GRACE_MS = 5000,
+	HEAD_MAX_BYTES = 32 * 1024,
+	REMOTE_LANE_THREADS = 1,
+};
+
+struct server {
+	struct house house;
+	struct api_context context;
+	struct api *api;
+	struct http_server *http;
+	struct control *control;
+};
+
+static str base_url(const struct settings *settings, struct arena *arena)
+{
+	if (settings->server_base_url.n)
+		return settings->server_base_url;
+	return arena_printf(arena, "http://%.*s", STR_ARG(settings->http_listen));
+}
+
+static enum rc open_api(struct server *server, const struct settings *settings)
+{
+	struct house *house = &server->house;
+	static const char *const versions[] = {"10", "11", "12"};
+	server->context = (struct api_context){
+		.accounts = house->accounts,
+		.rooms = house->rooms,
+		.syncs = house->syncs,
+		.deactivations = house->deactivations,
+		.notifier = house->notifier,
+		.store = house->store,
+		.clock = &clock_system,
+		.rng = &rng_system,
+		.server_name = settings->server_name,
+		.public_base_url = base_url(settings, &house->arena),
+		.default_room_version = str_of(versions[settings->rooms_default_version]),
+		.marker_advertised = true,
+	};
+	TRY(arena_status(&house->arena));
+	struct api_config config = {.rate_limits = rate_limits_default()};
+	config.rate_limits.enabled = settings->rate_limit_enabled;
+	return api_new(&server->context, &config, &server->api);
+}
+
+/* "127.0.0.1:8008" or "[::1]:8008". */
+static enum rc listen_address(const struct settings *settings, struct http_config *config, struct fail *fail)
+{
+	str address = settings->http_listen;
+	int64_t port;
+	size_t colon = str_find_last(address, ':');
+	str host = str_first(address, colon);
+	if (str_starts(host, STR("[")) && str_ends(host, STR("]")))
+		host = str_first(str_from(host, 1), host.n - 2);
+	if (colon == address.n || !str_to_i64(str_from(address, colon + 1), 0, UINT16_MAX, &port))
+		return fail_set(fail, RC_INVALID_PARAM, "http.listen takes ADDRESS:PORT, not '%.*s'", STR_ARG(address));
+	config->listen_host = host;
+	config->listen_port = (uint16_t)port;
+	return RC_OK;
+}
+
+static enum rc open_http(struct server *server, const struct settings *settings, struct fail *fail)
+{
+	struct http_config config = {
+		.loop_threads = (unsigned)settings->http_loop_threads,
+		.lane_threads = {
+			[LANE_DB] = (unsigned)settings->http_worker_threads,
+			[LANE_REMOTE] = REMOTE_LANE_THREADS,
+			[LANE_SLOW] = (unsigned)settings->http_password_threads,
+		},
+		.connections_max = (unsigned)settings->http_connections_max,
+		.head_max_bytes = HEAD_MAX_BYTES,
+		.request_budget_bytes = (size_t)settings->http_request_memory_bytes,
+		.body_timeout_ms = settings->http_body_timeout_ms,
+		.idle_timeout_ms = settings->http_idle_timeout_ms,
+		.clock = &clock_system,
+		.handler = api_http_handler(server->api),
+	};
+	TRY(listen_address(settings, &config, fail));
+	return http_server_start(&config, &server->http, fail);
+}
+
+static enum rc open_all(struct server *server, const struct settings *settings, struct fail *fail)
+{
+	TRY(house_open(&server->house, settings, fail));
+	TRY(open_api(server, settings));
+	TRY(control_start(&server->house, &server->control, fail));
+	TRY(open_http(server, settings, fail));
+	return deactivations_start(server->house.deactivations);
+}
+
+/* The reverse of open_all(); accepts what is half open. */
+static void close_all(struct server *server)
+{
+	control_stop(TAKE(server->control));
+	if (server->http)
+		http_server_stop(server->http, STOP_GRACE_MS);
+	deactivations_stop(server->house.deactivations);
+	http_server_free(TAKE(server->http));
+	house_close(&server->house);
+	api_free(TAKE(server->api));
+}
+
+static void wait_for_end(void)
+{
+	sigset_t ends;
+	int which;
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	sigwait(&ends, &which);
+}
+
+static void block_signals(void)
+{
+	sigset_t ends;
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &ends, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a full quota is an error of write(2), not the end */
+}
+
+static void say_ready(const struct server *server, const struct settings *settings)
+{
+	LOG(LOG_INFO, "daemon", "serving", LOG_STR("version", STR(EXEUNT_VERSION)),
+	    LOG_STR("server_name", settings->server_name), LOG_STR("listen", settings->http_listen),
+	    LOG_INT("port", http_server_port(server->http)), LOG_STR("data", settings->server_data));
+	sd_notify(0, "READY=1");
+}
+
+int serve(const struct settings *settings)
+{
+	struct server server = {0};
+	struct fail fail = {0};
+	log_configure(2, (enum log_format)settings->log_format, (enum log_level)settings->log_level);
+	block_signals();
+	enum rc rc = open_all(&server, settings, &fail);
+	if (rc == RC_OK) {
+		say_ready(&server, settings);
+		wait_for_end();
+		sd_notify(0, "STOPPING=1");
+		LOG(LOG_INFO, "daemon", "stopping");
+	} else {
+		fail.rc = rc;
+		fprintf(stderr, "exeunt serve: %s\n", fail_message(&fail));
+	}
+	close_all(&server);
+	if (rc == RC_OK)
+		LOG(LOG_INFO, "daemon", "stopped");
+	return rc == RC_OK ? 0 : 1;
+}

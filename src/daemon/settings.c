@@ -1,0 +1,184 @@
+#include "base/buf.h"
+#include "daemon/settings_int.h"
+
+enum { EXAMPLE_MAX_BYTES = 64 * 1024 };
+
+#define ROW(section, name) STR_INIT(#section), STR_INIT(#name)
+#define AT(section, name) offsetof(struct settings, section##_##name)
+
+static const struct setting rows[] = {
+#define SETTING_TEXT(section, name, value, least, greatest, help)                                \
+	{ROW(section, name), KIND_TEXT, AT(section, name), STR_INIT(value), 0, least, greatest, {0}, STR_INIT(help)},
+#define SETTING_INTEGER(section, name, value, least, greatest, help)                             \
+	{ROW(section, name), KIND_INTEGER, AT(section, name), {0}, value, least, greatest, {0}, STR_INIT(help)},
+#define SETTING_BOOL(section, name, value, help)                                                 \
+	{ROW(section, name), KIND_BOOL, AT(section, name), {0}, value, 0, 1, {0}, STR_INIT(help)},
+#define SETTING_CHOICE(section, name, value, choices, help)                                      \
+	{ROW(section, name), KIND_CHOICE, AT(section, name), STR_INIT(value), 0, 0, 0, STR_INIT(choices),       \
+	 STR_INIT(help)},
+#include "daemon/settings.def"
+#undef SETTING_TEXT
+#undef SETTING_INTEGER
+#undef SETTING_BOOL
+#undef SETTING_CHOICE
+};
+
+_Static_assert(COUNT_OF(rows) <= SETTINGS_MAX, "SETTINGS_MAX is too small");
+
+const struct setting *settings_rows(size_t *ret_count)
+{
+	*ret_count = COUNT_OF(rows);
+	return rows;
+}
+
+static void *place_of(struct settings *settings, const struct setting *row)
+{
+	return (char *)settings + row->offset;
+}
+
+static bool choice_find(const struct setting *row, str value, int64_t *ret_number)
+{
+	str rest = row->choices, choice;
+	for (int64_t number = 0; str_split(&rest, '|', &choice); number++)
+		if (str_eq(choice, value)) {
+			*ret_number = number;
+			return true;
+		}
+	return false;
+}
+
+void settings_default(struct settings *settings)
+{
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		void *place = place_of(settings, &rows[i]);
+		switch (rows[i].kind) {
+		case KIND_TEXT:
+			*(str *)place = rows[i].text;
+			break;
+		case KIND_INTEGER:
+			*(int64_t *)place = rows[i].number;
+			break;
+		case KIND_BOOL:
+			*(bool *)place = rows[i].number != 0;
+			break;
+		case KIND_CHOICE:
+			*(int64_t *)place = 0;
+			(void)choice_find(&rows[i], rows[i].text, place);
+			break;
+		}
+	}
+}
+
+static enum rc set_text(const struct setting *row, struct arena *arena, str value, str *place, struct fail *fail)
+{
+	if ((int64_t)value.n < row->least || (int64_t)value.n > row->greatest)
+		return fail_set(fail, RC_INVALID_PARAM, "%.*s.%.*s takes a text of %lld to %lld bytes",
+		                STR_ARG(row->section), STR_ARG(row->name), (long long)row->least,
+		                (long long)row->greatest);
+	*place = arena_dup(arena, value);
+	return arena_status(arena);
+}
+
+static enum rc set_integer(const struct setting *row, str value, int64_t *place, struct fail *fail)
+{
+	if (!str_to_i64(value, row->least, row->greatest, place))
+		return fail_set(fail, RC_INVALID_PARAM, "%.*s.%.*s takes a number from %lld to %lld, not '%.*s'",
+		                STR_ARG(row->section), STR_ARG(row->name), (long long)row->least,
+		                (long long)row->greatest, STR_ARG(str_first(value, 40)));
+	return RC_OK;
+}
+
+static enum rc set_bool(const struct setting *row, str value, bool *place, struct fail *fail)
+{
+	bool is_true = str_eq(value, STR("true"));
+	if (!is_true && !str_eq(value, STR("false")))
+		return fail_set(fail, RC_INVALID_PARAM, "%.*s.%.*s takes true or false, not '%.*s'",
+		                STR_ARG(row->section), STR_ARG(row->name), STR_ARG(str_first(value, 40)));
+	*place = is_true;
+	return RC_OK;
+}
+
+static enum rc set_choice(const struct setting *row, str value, int64_t *place, struct fail *fail)
+{
+	if (!choice_find(row, value, place))
+		return fail_set(fail, RC_INVALID_PARAM, "%.*s.%.*s takes one of %.*s, not '%.*s'", STR_ARG(row->section),
+		                STR_ARG(row->name), STR_ARG(row->choices), STR_ARG(str_first(value, 40)));
+	return RC_OK;
+}
+
+enum rc setting_assign(struct settings *settings, const struct setting *row, struct arena *arena, str value,
+                       struct fail *fail)
+{
+	void *place = place_of(settings, row);
+	switch (row->kind) {
+	case KIND_TEXT:
+		return set_text(row, arena, value, place, fail);
+	case KIND_INTEGER:
+		return set_integer(row, value, place, fail);
+	case KIND_BOOL:
+		return set_bool(row, value, place, fail);
+	case KIND_CHOICE:
+		return set_choice(row, value, place, fail);
+	}
+	return RC_UNKNOWN;
+}
+
+static enum rc set_named(struct settings *settings, struct arena *arena, str section, str name, str value,
+                           struct fail *fail)
+{
+	bool known_section = false;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (!str_eq(rows[i].section, section))
+			continue;
+		known_section = true;
+		if (str_eq(rows[i].name, name))
+			return setting_assign(settings, &rows[i], arena, value, fail);
+	}
+	return fail_set(fail, RC_INVALID_PARAM, "there is no setting %.*s.%.*s%s", STR_ARG(str_first(section, 60)),
+	                STR_ARG(str_first(name, 60)), known_section ? "" : " (nor such a section)");
+}
+
+enum rc settings_set(struct settings *settings, struct arena *arena, str assignment, struct fail *fail)
+{
+	str value = assignment, full_name, section;
+	if (!str_split(&value, '=', &full_name) || !value.p || !str_split(&full_name, '.', &section) || !full_name.p)
+		return fail_set(fail, RC_INVALID_PARAM, "--set takes SECTION.NAME=VALUE, not '%.*s'",
+		                STR_ARG(str_first(assignment, 80)));
+	return set_named(settings, arena, section, full_name, value, fail);
+}
+
+static void put_default(struct buf *out, const struct setting *row)
+{
+	if (row->kind == KIND_INTEGER)
+		buf_put_i64(out, row->number);
+	else if (row->kind == KIND_BOOL)
+		buf_put(out, row->number ? STR("true") : STR("false"));
+	else
+		buf_printf(out, "\"%.*s\"", STR_ARG(row->text));
+}
+
+static void put_range(struct buf *out, const struct setting *row)
+{
+	if (row->kind == KIND_INTEGER)
+		buf_printf(out, " (%lld to %lld)", (long long)row->least, (long long)row->greatest);
+	else if (row->kind == KIND_CHOICE)
+		buf_printf(out, " (%.*s)", STR_ARG(row->choices));
+}
+
+enum rc settings_example(struct arena *arena, str *ret_text)
+{
+	struct buf out;
+	buf_init(&out, arena, EXAMPLE_MAX_BYTES);
+	buf_put(&out, STR("# Configuration of exeunt. Every line is a default: take away the '#' of those you change,\n"
+	                  "# and of the section above them. Check it with: exeunt check --config FILE\n"));
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (i == 0 || !str_eq(rows[i].section, rows[i - 1].section))
+			buf_printf(&out, "\n#%.*s:\n", STR_ARG(rows[i].section));
+		buf_printf(&out, "  # %.*s", STR_ARG(rows[i].help));
+		put_range(&out, &rows[i]);
+		buf_printf(&out, "\n#  %.*s: ", STR_ARG(rows[i].name));
+		put_default(&out, &rows[i]);
+		buf_putc(&out, '\n');
+	}
+	return buf_finish(&out, ret_text);
+}
