@@ -1,0 +1,119 @@
+/* What of a room a user may see, and events in the form that the user gets. */
+#include "core/room/reading.h"
+
+#include "codec/canonical.h"
+#include "core/room/visibility_int.h"
+#include "store/accounts.h"
+
+enum { EVENT_FORM_MAX_BYTES = 4 * EVENT_MAX_BYTES };
+
+static enum rc refuse(struct fail *fail)
+{
+	return fail_set(fail, RC_FORBIDDEN, "You are not in this room, and it is not open to be read by all");
+}
+
+static enum rc member_of(struct txn_ro *txn, struct arena *arena, struct room_view *view)
+{
+	enum rc rc = member_get(txn, arena, view->room.room, view->viewer, &view->member);
+	if (rc == RC_NOT_FOUND) {
+		view->member = (struct member_row){.room = view->room.room, .user = view->viewer};
+		return RC_OK;
+	}
+	return rc;
+}
+
+/* Someone who is not joined: reads what all may read, or the past until they left. */
+static enum rc view_from_outside(struct txn_ro *txn, struct arena *arena, struct room_view *view, struct fail *fail)
+{
+	enum history_visibility visibility;
+	TRY(visibility_at(txn, arena, view->room.snapshot, &visibility));
+	if (visibility == VISIBILITY_WORLD_READABLE) {
+		view->state_snapshot = view->room.snapshot;
+		view->until_pos = INT64_MAX;
+		return RC_OK;
+	}
+	struct join_end end;
+	if (view->member.membership == MEMBERSHIP_NONE || view->member.forgotten)
+		return refuse(fail);
+	enum rc rc = join_end_find(txn, arena, view->member.event, &end);
+	if (rc == RC_NOT_FOUND)
+		return refuse(fail);
+	view->state_snapshot = end.snapshot;
+	view->until_pos = end.pos;
+	return rc;
+}
+
+enum rc room_view_open(struct txn_ro *txn, struct arena *arena, int64_t user, str room_id, struct room_view *ret_view,
+                       struct fail *fail)
+{
+	struct room_view view = {.viewer = user};
+	enum rc rc = room_find(txn, arena, room_id, &view.room);
+	if (rc == RC_NOT_FOUND)
+		return refuse(fail);
+	if (rc != RC_OK)
+		return rc;
+	TRY(member_of(txn, arena, &view));
+	if (view.member.membership == MEMBERSHIP_JOIN) {
+		view.state_snapshot = view.room.snapshot;
+		view.until_pos = INT64_MAX;
+	} else {
+		TRY(view_from_outside(txn, arena, &view, fail));
+	}
+	TRY(arena_status(arena));
+	*ret_view = view;
+	return RC_OK;
+}
+
+static str content_of(str canonical)
+{
+	str key, value;
+	while (canonical_next_member(&canonical, &key, &value))
+		if (str_eq(key, STR("content")))
+			return value;
+	return STR_EMPTY;
+}
+
+/* What stood in the place of a state event before. */
+static enum rc replaced_read(struct txn_ro *txn, struct arena *arena, const struct event_row *event,
+                             struct event_unsigned *data)
+{
+	if (!event->is_state || event->replaced == 0)
+		return RC_OK;
+	struct event_row before;
+	TRY(event_get(txn, arena, event->replaced, &before));
+	data->prev_content = content_of(before.canonical);
+	data->replaces_state = before.event_id;
+	return user_id_of(txn, arena, before.sender, &data->prev_sender);
+}
+
+static enum rc redaction_read(struct txn_ro *txn, struct arena *arena, str room_id, const struct event_row *event,
+                              struct event_unsigned *data)
+{
+	if (event->redacted_by == 0)
+		return RC_OK;
+	struct event_row redaction;
+	struct buf buf;
+	TRY(event_get(txn, arena, event->redacted_by, &redaction));
+	buf_init(&buf, arena, EVENT_FORM_MAX_BYTES);
+	event_put_client(&buf, redaction.canonical, redaction.event_id, room_id, EVENT_FORM_CLIENT, NULL);
+	return buf_finish(&buf, &data->redacted_because);
+}
+
+enum rc room_event_put(struct txn_ro *txn, struct arena *arena, struct buf *out, const struct room_view *view,
+                       const struct event_row *event, enum event_form form, int64_t device, int64_t now_ms)
+{
+	struct event_unsigned data = {.age_ms = now_ms > event->ts_ms ? now_ms - event->ts_ms : 0};
+	if (form == EVENT_FORM_STRIPPED) {
+		event_put_client(out, event->canonical, event->event_id, view->room.room_id, form, NULL);
+		return buf_status(out);
+	}
+	if (device != 0 && device == event->txn_device)
+		data.transaction_id = event->txn_id;
+	TRY(replaced_read(txn, arena, event, &data));
+	TRY(redaction_read(txn, arena, view->room.room_id, event, &data));
+	enum membership membership;
+	TRY(viewer_membership_at(txn, arena, view, event, &membership));
+	data.membership = membership == MEMBERSHIP_NONE ? STR("leave") : membership_text(membership);
+	event_put_client(out, event->canonical, event->event_id, view->room.room_id, form, &data);
+	return buf_status(out);
+}
