@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -176,9 +177,8 @@ void http_server_stop(struct http_server *server, int64_t grace_ms)
 		return;
 	server->stopped = true;
 	__atomic_store_n(&server->stopping, true, __ATOMIC_RELEASE);
-	close(MHD_quiesce_daemon(server->daemon));
-	close(server->listen_fd);
-	server->listen_fd = -1;
+	int library_fd = MHD_quiesce_daemon(server->daemon);
+	shutdown(server->listen_fd, SHUT_RDWR); /* closing would pull it from under the loops */
 	http_conns_each(server, http_wake);
 	wait_idle(server, grace_ms);
 	__atomic_store_n(&server->closing, true, __ATOMIC_RELEASE);
@@ -188,6 +188,9 @@ void http_server_stop(struct http_server *server, int64_t grace_ms)
 	MHD_stop_daemon(server->daemon);
 	timers_stop(&server->timers);
 	http_lanes_release(server);
+	close(library_fd);
+	close(server->listen_fd);
+	server->listen_fd = -1;
 }
 
 void http_server_free(struct http_server *server)
