@@ -255,16 +255,21 @@ static void fill_event(const struct builder *b, const struct sha256 *id_hash, st
 	};
 }
 
+/* A buffer for an event of about so many bytes. A guess beyond the limit is no failure yet. */
+static void open_buffer(const struct builder *b, struct buf *buf, size_t hint_bytes)
+{
+	buf_init(buf, b->arena, EVENT_MAX_BYTES);
+	(void)buf_reserve(buf, hint_bytes < EVENT_MAX_BYTES ? hint_bytes : EVENT_MAX_BYTES);
+}
+
 static enum rc hash_and_sign(const struct builder *b, const struct signing_identity *identity,
                              struct event *event)
 {
 	struct buf redacted, whole;
 	struct sha256 content_hash = sha256(buf_str(&b->hashed));
-	buf_init(&redacted, b->arena, EVENT_MAX_BYTES);
-	(void)buf_reserve(&redacted, b->hashed.n - (b->content_end - b->content_at) + FRAME_BYTES / 2);
+	open_buffer(b, &redacted, b->hashed.n - (b->content_end - b->content_at) + FRAME_BYTES / 2);
 	TRY(put_redacted(b, &redacted, &content_hash));
-	buf_init(&whole, b->arena, EVENT_MAX_BYTES);
-	(void)buf_reserve(&whole, b->hashed.n + FRAME_BYTES / 2);
+	open_buffer(b, &whole, b->hashed.n + FRAME_BYTES / 2);
 	buf_put(&whole, piece(b, 0, b->after_depth));
 	put_hashes(&whole, &content_hash);
 	buf_put(&whole, piece(b, b->after_depth, b->after_sender));
@@ -283,11 +288,8 @@ enum rc event_build(struct arena *arena, const struct room_version *version, con
 	struct event event;
 	TRY(check_draft(version, draft, fail));
 	TRY(read_content(&b));
-	buf_init(&b.hashed, arena, EVENT_MAX_BYTES);
-	(void)buf_reserve(&b.hashed, draft->content.n < EVENT_MAX_BYTES / 2
-	                                     ? draft->content.n + FRAME_BYTES +
-	                                               (draft->prev_count + draft->auth_count) * BYTES_FOR_EACH_ID
-	                                     : EVENT_MAX_BYTES);
+	size_t ids = draft->prev_count + draft->auth_count;
+	open_buffer(&b, &b.hashed, draft->content.n + FRAME_BYTES + ids * BYTES_FOR_EACH_ID);
 	enum rc rc = put_head(&b);
 	if (rc == RC_OK) {
 		put_rest(&b);
