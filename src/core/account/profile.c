@@ -49,10 +49,11 @@ enum rc profile_set_avatar_url(
     struct accounts *accounts, const struct session *session, str avatar_url, struct fail *fail)
 {
 	struct profile_write write = {session, account_set_avatar_url, avatar_url};
+	str server_name, media_id;
 	if (avatar_url.n > AVATAR_URL_MAX_BYTES)
 		return fail_set(fail, RC_INVALID_PARAM, "avatar_url may have at most %d bytes",
 		    AVATAR_URL_MAX_BYTES);
-	if (avatar_url.n > 0 && !mxc_parse(avatar_url, NULL, NULL))
+	if (avatar_url.n > 0 && !mxc_parse(avatar_url, &server_name, &media_id))
 		return fail_set(fail, RC_INVALID_PARAM, "avatar_url must be an mxc:// URI");
 	return store_write(accounts->config.store, write_profile, &write, fail);
 }
