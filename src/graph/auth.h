@@ -17,7 +17,7 @@ struct auth_state {
 /* Allowed or not; a verdict, not an error. `reason` is a static sentence naming the rule when refused. */
 struct auth_verdict {
 	bool allowed;
-	const char *rule;   /* e.g. "v12:5.3.2", as numbered in the room version's text; "v12:" when allowed */
+	const char *rule;   /* e.g. "v12:5.3.2", as numbered in the room version's text; empty when allowed */
 	const char *reason; /* sentence for people; empty when allowed */
 };
 
