@@ -193,6 +193,12 @@ void rig_advance_until_readable(struct rig *rig, int fd, int64_t step_ms, int64_
 
 void rig_await_counter(struct rig *rig, size_t offset_in_counters, uint64_t expected)
 {
+	rig_advance_until_counter(rig, offset_in_counters, expected, 0);
+}
+
+void rig_advance_until_counter(struct rig *rig, size_t offset_in_counters, uint64_t expected,
+                               int64_t step_ms)
+{
 	uint64_t value = 0;
 	for (int tries = 0; tries < PATIENCE_MS; tries++) {
 		struct http_counters counters;
@@ -200,6 +206,7 @@ void rig_await_counter(struct rig *rig, size_t offset_in_counters, uint64_t expe
 		memcpy(&value, (const char *)&counters + offset_in_counters, sizeof value);
 		if (value == expected)
 			return;
+		clock_fake_advance(&rig->fake, step_ms);
 		poll(NULL, 0, 1);
 	}
 	assert_int_equal(value, expected);

@@ -52,7 +52,10 @@ void rig_await(struct rig *rig, const unsigned *counter, unsigned n);
 void rig_let_go(struct rig *rig);
 /* Advances the injected clock in small steps until `fd` has something to read or is closed. */
 void rig_advance_until_readable(struct rig *rig, int fd, int64_t step_ms, int64_t most_ms);
+/* Waits until a counter of the server has the value; advances the clock by `step_ms` (may be 0) meanwhile. */
 void rig_await_counter(struct rig *rig, size_t offset_in_counters, uint64_t expected);
+void rig_advance_until_counter(struct rig *rig, size_t offset_in_counters, uint64_t expected,
+                               int64_t step_ms);
 
 struct reply {
 	int status;
