@@ -1,0 +1,146 @@
+/* GET /messages: a page of a room's history, by stream position. */
+#include "codec/canonical.h"
+#include "core/room/queries.h"
+#include "core/room/room_int.h"
+
+enum { PAGE_EVENTS = 100 };
+
+struct page {
+	const struct room_query *query;
+	const struct messages_wish *wish;
+	struct txn_ro *txn;
+	struct room_view view;
+	int64_t low, high;         /* what is left: low < pos <= high */
+	size_t put, scanned;
+	bool more;                 /* there may be events beyond */
+	int64_t end_pos;           /* where to go on */
+	struct sender_seen {
+		str user_id;
+		int64_t snapshot;  /* of the first event that it sent in this page */
+	} *senders;
+	size_t sender_count;
+};
+
+static str sender_in(str canonical)
+{
+	str key, value;
+	while (canonical_next_member(&canonical, &key, &value))
+		if (str_eq(key, STR("sender")) && value.n >= 2)
+			return (str){value.p + 1, value.n - 2}; /* user ids need no escapes */
+	return STR_EMPTY;
+}
+
+static void sender_note(struct page *page, const struct event_row *event)
+{
+	str sender = sender_in(event->canonical);
+	for (size_t i = 0; i < page->sender_count; i++)
+		if (str_eq(page->senders[i].user_id, sender))
+			return;
+	page->senders[page->sender_count++] = (struct sender_seen){sender, event->snapshot};
+}
+
+/* One event: shown, hidden from this user, or filtered. */
+static enum rc event_take(struct page *page, const struct event_row *event)
+{
+	const struct room_query *query = page->query;
+	bool visible;
+	page->scanned++;
+	page->end_pos = page->wish->backwards ? event->pos - 1 : event->pos;
+	if (page->wish->filter && !filter_allows_event(page->wish->filter, event->canonical))
+		return RC_OK;
+	TRY(room_event_visible(page->txn, query->arena, &page->view, event, &visible));
+	if (!visible)
+		return RC_OK;
+	json_put_comma(query->out);
+	TRY(room_event_put(page->txn, query->arena, query->out, &page->view, event, EVENT_FORM_CLIENT,
+	                   query->actor->device, clock_wall_ms(query->rooms->config.clock)));
+	if (page->wish->filter && page->wish->filter->lazy_load_members)
+		sender_note(page, event);
+	page->put++;
+	return RC_OK;
+}
+
+static enum rc events_take(struct page *page)
+{
+	const struct messages_wish *wish = page->wish;
+	while (page->put < wish->limit && page->scanned < MESSAGES_SCAN_MAX && page->more) {
+		struct event_row *events;
+		size_t count, want = wish->limit - page->put, i = 0;
+		if (want > PAGE_EVENTS)
+			want = PAGE_EVENTS;
+		TRY(events_between(page->txn, page->query->arena, page->view.room.room, page->low, page->high,
+		                   wish->backwards, want, &events, &count, &page->more));
+		for (; i < count; i++)
+			TRY(event_take(page, &events[i]));
+		if (wish->backwards)
+			page->high = page->end_pos;
+		else
+			page->low = page->end_pos;
+	}
+	return RC_OK;
+}
+
+static enum rc members_put(struct page *page)
+{
+	const struct room_query *query = page->query;
+	buf_put(query->out, STR(",\"state\":["));
+	for (size_t i = 0; i < page->sender_count; i++) {
+		struct event_row event;
+		enum rc rc = state_event(page->txn, query->arena, page->senders[i].snapshot, STR("m.room.member"),
+		                         page->senders[i].user_id, &event);
+		if (rc == RC_NOT_FOUND)
+			continue;
+		if (rc != RC_OK)
+			return rc;
+		json_put_comma(query->out);
+		TRY(room_event_put(page->txn, query->arena, query->out, &page->view, &event, EVENT_FORM_CLIENT, 0,
+		                   clock_wall_ms(query->rooms->config.clock)));
+	}
+	buf_putc(query->out, ']');
+	return RC_OK;
+}
+
+/* The span that is asked for, within what the user may read. */
+static void page_bounds(struct page *page)
+{
+	const struct messages_wish *wish = page->wish;
+	int64_t newest = page->view.room.last_pos;
+	if (page->view.until_pos < newest)
+		newest = page->view.until_pos;
+	page->low = 0;
+	page->high = newest;
+	if (wish->backwards) {
+		if (wish->from_pos >= 0 && wish->from_pos < page->high)
+			page->high = wish->from_pos;
+		if (wish->to_pos > page->low)
+			page->low = wish->to_pos;
+		page->end_pos = page->high;
+	} else {
+		if (wish->from_pos >= 0)
+			page->low = wish->from_pos;
+		if (wish->to_pos >= 0 && wish->to_pos < page->high)
+			page->high = wish->to_pos;
+		page->end_pos = page->low;
+	}
+	page->more = page->low < page->high;
+}
+
+enum rc room_messages_answer(const struct room_query *query, const struct messages_wish *wish,
+                             int64_t *ret_start_pos, int64_t *ret_end_pos)
+{
+	struct page page = {.query = query, .wish = wish};
+	TRY(txn_ro_begin(query->rooms->config.store, &page.txn));
+	struct txn_ro *txn CLEANUP(txn_ro_end) = page.txn;
+	TRY(room_view_open(txn, query->arena, query->actor->user, query->room_id, &page.view, query->fail));
+	page.senders = arena_array(query->arena, struct sender_seen, wish->limit);
+	TRY(arena_status(query->arena));
+	page_bounds(&page);
+	*ret_start_pos = wish->from_pos >= 0 ? wish->from_pos : page.end_pos;
+	buf_put(query->out, STR("\"chunk\":["));
+	TRY(events_take(&page));
+	buf_putc(query->out, ']');
+	if (wish->filter && wish->filter->lazy_load_members)
+		TRY(members_put(&page));
+	*ret_end_pos = page.more ? page.end_pos : -1;
+	return buf_status(query->out);
+}

@@ -1,0 +1,189 @@
+#include "core/room/queries.h"
+
+#include "codec/canonical.h"
+#include "core/room/room_int.h"
+
+static enum rc query_open(const struct room_query *query, struct txn_ro **ret_txn, struct room_view *ret_view)
+{
+	TRY(txn_ro_begin(query->rooms->config.store, ret_txn));
+	return room_view_open(*ret_txn, query->arena, query->actor->user, query->room_id, ret_view, query->fail);
+}
+
+static enum rc event_put(const struct room_query *query, struct txn_ro *txn, struct arena *scratch,
+                         const struct room_view *view, const struct event_row *event)
+{
+	int64_t now_ms = clock_wall_ms(query->rooms->config.clock);
+	return room_event_put(txn, scratch, query->out, view, event, EVENT_FORM_CLIENT, query->actor->device, now_ms);
+}
+
+struct state_walk {
+	const struct room_query *query;
+	struct txn_ro *txn;
+	struct arena scratch;
+	const struct room_view *view;
+	const struct members_wish *members; /* NULL: all events */
+};
+
+static bool member_wanted(struct state_walk *walk, const struct event_row *event)
+{
+	str canonical = event->canonical, key, value;
+	enum membership membership = MEMBERSHIP_NONE;
+	json content;
+	if (!walk->members)
+		return true;
+	while (canonical_next_member(&canonical, &key, &value))
+		if (str_eq(key, STR("content")) && json_parse(&walk->scratch, value, &content, NULL) == RC_OK)
+			(void)membership_parse(json_get_text(content, STR("membership")), &membership);
+	return (walk->members->membership == MEMBERSHIP_NONE || membership == walk->members->membership) &&
+	       (walk->members->not_membership == MEMBERSHIP_NONE || membership != walk->members->not_membership);
+}
+
+static enum rc state_seen(void *self, const struct state_entry *entry)
+{
+	struct state_walk *walk = self;
+	struct event_row event;
+	arena_clear(&walk->scratch);
+	TRY(event_get(walk->txn, &walk->scratch, entry->event, &event));
+	if (!member_wanted(walk, &event))
+		return RC_OK;
+	json_put_comma(walk->query->out);
+	return event_put(walk->query, walk->txn, &walk->scratch, walk->view, &event);
+}
+
+static enum rc state_put(const struct room_query *query, struct txn_ro *txn, const struct room_view *view,
+                         int64_t snapshot, int64_t type, const struct members_wish *members)
+{
+	struct state_walk walk = {.query = query, .txn = txn, .view = view, .members = members};
+	arena_init(&walk.scratch, SCRATCH_BYTES);
+	buf_putc(query->out, '[');
+	enum rc rc = snapshot_each(txn, snapshot, type, state_seen, &walk);
+	buf_putc(query->out, ']');
+	arena_release(&walk.scratch);
+	return rc;
+}
+
+enum rc room_state_answer(const struct room_query *query)
+{
+	struct txn_ro *txn CLEANUP(txn_ro_end) = NULL;
+	struct room_view view;
+	TRY(query_open(query, &txn, &view));
+	TRY(state_put(query, txn, &view, view.state_snapshot, 0, NULL));
+	return buf_status(query->out);
+}
+
+enum rc room_state_event_answer(const struct room_query *query, str type, str state_key, bool whole)
+{
+	struct txn_ro *txn CLEANUP(txn_ro_end) = NULL;
+	struct room_view view;
+	struct event_row event;
+	TRY(query_open(query, &txn, &view));
+	enum rc rc = state_event(txn, query->arena, view.state_snapshot, type, state_key, &event);
+	if (rc == RC_NOT_FOUND)
+		return fail_set(query->fail, rc, "The room has no such state");
+	if (rc != RC_OK)
+		return rc;
+	if (whole)
+		return event_put(query, txn, query->arena, &view, &event);
+	str canonical = event.canonical, key, value;
+	while (canonical_next_member(&canonical, &key, &value))
+		if (str_eq(key, STR("content")))
+			buf_put(query->out, value);
+	return buf_status(query->out);
+}
+
+enum rc room_event_answer(const struct room_query *query, str event_id)
+{
+	struct txn_ro *txn CLEANUP(txn_ro_end) = NULL;
+	struct room_view view;
+	struct event_row event;
+	bool visible = false;
+	TRY(query_open(query, &txn, &view));
+	enum rc rc = event_find(txn, query->arena, event_id, &event);
+	if (rc == RC_OK && event.room == view.room.room)
+		rc = room_event_visible(txn, query->arena, &view, &event, &visible);
+	if (rc == RC_NOT_FOUND || (rc == RC_OK && !visible))
+		return fail_set(query->fail, RC_NOT_FOUND, "There is no such event, or you may not see it");
+	return rc == RC_OK ? event_put(query, txn, query->arena, &view, &event) : rc;
+}
+
+/* The state as it was at a position: after the newest event up to there. */
+static enum rc snapshot_at_pos(const struct room_query *query, struct txn_ro *txn, const struct room_view *view,
+                               int64_t pos, int64_t *ret_snapshot)
+{
+	struct event_row *events;
+	size_t count;
+	bool more;
+	if (pos < 0 || pos >= view->until_pos) {
+		*ret_snapshot = view->state_snapshot;
+		return RC_OK;
+	}
+	TRY(events_between(txn, query->arena, view->room.room, 0, pos, true, 1, &events, &count, &more));
+	*ret_snapshot = count ? events[0].snapshot : 0;
+	return RC_OK;
+}
+
+enum rc room_members_answer(const struct room_query *query, const struct members_wish *wish)
+{
+	struct txn_ro *txn CLEANUP(txn_ro_end) = NULL;
+	struct room_view view;
+	int64_t snapshot, type;
+	TRY(query_open(query, &txn, &view));
+	TRY(snapshot_at_pos(query, txn, &view, wish->at_pos, &snapshot));
+	TRY(type_nid_find(txn, STR("m.room.member"), &type));
+	buf_put(query->out, STR("{\"chunk\":"));
+	TRY(state_put(query, txn, &view, snapshot, type, wish));
+	buf_putc(query->out, '}');
+	return buf_status(query->out);
+}
+
+static enum rc joined_member_seen(void *self, const struct member_row *member)
+{
+	struct buf *out = self;
+	json_put_key(out, member->user_id);
+	buf_putc(out, '{');
+	if (member->displayname.n) {
+		json_put_key(out, STR("display_name"));
+		json_put_text(out, member->displayname);
+	}
+	if (member->avatar_url.n) {
+		json_put_key(out, STR("avatar_url"));
+		json_put_text(out, member->avatar_url);
+	}
+	buf_putc(out, '}');
+	return buf_status(out);
+}
+
+enum rc room_joined_members_answer(const struct room_query *query)
+{
+	struct arena scratch CLEANUP(arena_release);
+	arena_init(&scratch, SCRATCH_BYTES);
+	struct txn_ro *txn CLEANUP(txn_ro_end) = NULL;
+	struct room_view view;
+	TRY(query_open(query, &txn, &view));
+	if (view.member.membership != MEMBERSHIP_JOIN)
+		return fail_set(query->fail, RC_FORBIDDEN, "You are not joined to this room");
+	buf_put(query->out, STR("{\"joined\":{"));
+	TRY(members_of_room(txn, &scratch, view.room.room, MEMBERSHIP_JOIN, joined_member_seen, query->out));
+	buf_put(query->out, STR("}}"));
+	return buf_status(query->out);
+}
+
+static enum rc joined_room_seen(void *self, const struct member_row *member)
+{
+	struct buf *out = self;
+	json_put_comma(out);
+	json_put_text(out, member->room_id);
+	return buf_status(out);
+}
+
+enum rc joined_rooms_answer(const struct room_query *query)
+{
+	struct arena scratch CLEANUP(arena_release);
+	arena_init(&scratch, SCRATCH_BYTES);
+	struct txn_ro *txn CLEANUP(txn_ro_end) = NULL;
+	TRY(txn_ro_begin(query->rooms->config.store, &txn));
+	buf_put(query->out, STR("{\"joined_rooms\":["));
+	TRY(members_of_user(txn, &scratch, query->actor->user, MEMBERSHIP_JOIN, joined_room_seen, query->out));
+	buf_put(query->out, STR("]}"));
+	return buf_status(query->out);
+}
