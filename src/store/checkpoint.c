@@ -3,8 +3,8 @@
  * its beginning instead of growing (overwriting a file in place syncs much faster than extending it).
  *
  * A copy that runs beside a busy writer never reaches the end of the WAL, and only one that does lets it start
- * again. So the thread copies the bulk, and what came in meanwhile is left to the writer, which copies it
- * between two groups: few pages, nearly all of them known to be on disk.
+ * again. So they take turns: the thread copies the bulk, and what came in meanwhile is left to the writer, which
+ * copies it between two groups and starts the WAL again.
  */
 #include "store/store_int.h"
 
@@ -17,26 +17,34 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A reader that holds on to an old view keeps the WAL from starting again: waits for it, at most busy_ms. */
-enum { RESTART_BUSY_MS = 2000, CHECKPOINT_CACHE_KIB = 64 };
+enum {
+	CHECKPOINT_CACHE_KIB = 64,
+	PASSES_MAX = 3,          /* of the thread, each over what came in during the last one */
+	REST_SMALL_PAGES = 128,  /* not worth another pass */
+	READERS_WAIT_MS = 10,    /* a restart waits that long for readers of the old WAL; they are quick */
+	READERS_WAIT_LONG_MS = 1000, /* when the WAL has become absurdly long */
+};
 
 static enum rc checkpoint(struct conn *conn, int mode, int *ret_log, int *ret_copied)
 {
 	return sqlite_rc(sqlite3_wal_checkpoint_v2(conn->db, NULL, mode, ret_log, ret_copied));
 }
 
+static void log_failure(enum rc rc)
+{
+	LOG(LOG_ERROR, "store", "checkpoint failed", LOG_STR("reason", str_of(rc_name(rc))));
+}
+
 static void checkpoint_beside_writer(struct checkpointer *c)
 {
-	int pages = __atomic_load_n(&c->wal_pages, __ATOMIC_RELAXED);
-	int mode = pages >= WAL_RESTART_PAGES ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
-	int log = 0, copied = 0;
-	enum rc rc = checkpoint(&c->conn, mode, &log, &copied);
-	if (rc != RC_OK && rc != RC_BUSY) {
-		LOG(LOG_ERROR, "store", "checkpoint failed", LOG_STR("reason", str_of(rc_name(rc))));
-		return;
+	for (int pass = 0; pass < PASSES_MAX; pass++) {
+		int log = 0, copied = 0;
+		enum rc rc = checkpoint(&c->conn, SQLITE_CHECKPOINT_PASSIVE, &log, &copied);
+		if (rc != RC_OK && rc != RC_BUSY)
+			log_failure(rc);
+		if (rc != RC_OK || __atomic_load_n(&c->wal_pages, __ATOMIC_RELAXED) - copied < REST_SMALL_PAGES)
+			return;
 	}
-	if (copied < log || __atomic_load_n(&c->wal_pages, __ATOMIC_RELAXED) > log)
-		__atomic_store_n(&c->rest_is_yours, true, __ATOMIC_RELEASE);
 }
 
 static bool checkpoint_wanted(struct checkpointer *c)
@@ -53,8 +61,10 @@ static bool checkpoint_wanted(struct checkpointer *c)
 static void *checkpointer_run(void *arg)
 {
 	struct checkpointer *c = arg;
-	while (checkpoint_wanted(c))
+	while (checkpoint_wanted(c)) {
 		checkpoint_beside_writer(c);
+		__atomic_store_n(&c->turn, CHECKPOINT_WRITERS, __ATOMIC_RELEASE);
+	}
 	return NULL;
 }
 
@@ -70,9 +80,11 @@ static int wal_grew(void *arg, sqlite3 *db, const char *schema, int pages)
 enum rc checkpointer_start(struct store *store)
 {
 	struct checkpointer *c = &store->checkpointer;
-	struct conn_options options = {true, CHECKPOINT_CACHE_KIB, RESTART_BUSY_MS};
+	struct conn_options options = {true, CHECKPOINT_CACHE_KIB, READER_BUSY_MS};
 	lock_init(&c->mu);
 	cond_init(&c->wanted);
+	c->want_pages = WAL_CHECKPOINT_PAGES;
+	c->long_pages = WAL_LONG_PAGES;
 	TRY(conn_open(&c->conn, store->path, &options));
 	TRY(thread_start(&c->thread, "checkpoint", checkpointer_run, c));
 	c->started = true;
@@ -95,25 +107,43 @@ void checkpointer_stop(struct store *store)
 	lock_destroy(&c->mu);
 }
 
-static void checkpoint_want(struct checkpointer *c)
+/* The writer's turn: the last pages, and the WAL starts again unless a reader still looks at its old end. */
+static void checkpoint_finish(struct store *store)
 {
-	lock_take(&c->mu);
-	c->want = true;
-	lock_drop(&c->mu);
-	cond_signal(&c->wanted);
+	struct checkpointer *c = &store->checkpointer;
+	sqlite3 *db = store->writer.conn.db;
+	int pages = __atomic_load_n(&c->wal_pages, __ATOMIC_RELAXED), log, copied;
+	sqlite3_busy_timeout(db, pages >= c->long_pages ? READERS_WAIT_LONG_MS : READERS_WAIT_MS);
+	enum rc rc = checkpoint(&store->writer.conn, SQLITE_CHECKPOINT_RESTART, &log, &copied);
+	sqlite3_busy_timeout(db, WRITER_BUSY_MS);
+	if (rc == RC_OK) {
+		__atomic_store_n(&c->wal_pages, 0, __ATOMIC_RELAXED);
+		c->want_pages = WAL_CHECKPOINT_PAGES;
+		c->long_pages = WAL_LONG_PAGES;
+		return;
+	}
+	if (rc != RC_BUSY)
+		log_failure(rc);
+	c->want_pages = pages + WAL_CHECKPOINT_PAGES;
+	if (pages >= c->long_pages)
+		c->long_pages = pages * 2; /* that wait was for nothing: it does not recur each time */
 }
 
 void checkpointer_committed(struct store *store)
 {
 	struct checkpointer *c = &store->checkpointer;
-	if (__atomic_exchange_n(&c->rest_is_yours, false, __ATOMIC_ACQUIRE)) {
-		int log, copied;
-		enum rc rc = checkpoint(&store->writer.conn, SQLITE_CHECKPOINT_PASSIVE, &log, &copied);
-		if (rc == RC_OK && copied == log)
-			return; /* the next group starts the WAL again */
+	int turn = __atomic_load_n(&c->turn, __ATOMIC_ACQUIRE);
+	if (turn == CHECKPOINT_WRITERS) {
+		checkpoint_finish(store);
+		__atomic_store_n(&c->turn, CHECKPOINT_NOBODYS, __ATOMIC_RELEASE);
+	} else if (turn == CHECKPOINT_NOBODYS &&
+		   __atomic_load_n(&c->wal_pages, __ATOMIC_RELAXED) >= c->want_pages) {
+		__atomic_store_n(&c->turn, CHECKPOINT_THREADS, __ATOMIC_RELEASE);
+		lock_take(&c->mu);
+		c->want = true;
+		lock_drop(&c->mu);
+		cond_signal(&c->wanted);
 	}
-	if (__atomic_load_n(&c->wal_pages, __ATOMIC_RELAXED) >= WAL_CHECKPOINT_PAGES)
-		checkpoint_want(c);
 }
 
 static enum rc zeros_append(int fd, off_t from, off_t to)

@@ -20,7 +20,7 @@ enum { ENTRY_OVERHEAD_BYTES = sizeof(struct node_cache_entry) + 16 + 2 * sizeof(
 
 void node_cache_init(struct node_cache *cache, size_t max_bytes)
 {
-	cache->shard_max_bytes = max_bytes / NODE_CACHE_SHARDS;
+	*cache = (struct node_cache){.shard_max_bytes = max_bytes / NODE_CACHE_SHARDS};
 	for (int i = 0; i < NODE_CACHE_SHARDS; i++) {
 		lock_init(&cache->shards[i].mu);
 		map64_init(&cache->shards[i].nodes);

@@ -14,7 +14,7 @@ enum {
 	READERS_MAX = 64,
 	WAL_KEPT_BYTES = 4 << 20,        /* the WAL is laid out at this size before the first write */
 	WAL_CHECKPOINT_PAGES = 1000,     /* about 4 MiB: copied into the database beside the writer */
-	WAL_RESTART_PAGES = 16384,       /* 64 MiB: readers are waited for, so that it cannot grow on */
+	WAL_LONG_PAGES = 16384,          /* 64 MiB: readers are waited for longer, so that it does not grow on */
 	WAL_PATH_MAX = 4096,
 	NODE_CACHE_BYTES = 8 << 20,
 	NODE_CACHE_SHARDS = 8,
@@ -54,6 +54,8 @@ struct readers {
 	struct reader all[READERS_MAX];
 };
 
+enum checkpoint_turn { CHECKPOINT_NOBODYS, CHECKPOINT_THREADS, CHECKPOINT_WRITERS };
+
 /* Checkpoints beside the writer. */
 struct checkpointer {
 	struct lock mu;
@@ -64,7 +66,9 @@ struct checkpointer {
 	thread thread;
 	struct conn conn;
 	int wal_pages;     /* atomic: frames in the WAL after the last commit */
-	bool rest_is_yours;/* atomic: the writer is to copy the last pages itself, between two groups */
+	enum checkpoint_turn turn; /* atomic; each changes it only when it is its own, the writer when it is nobody's */
+	int want_pages;    /* the writer's: when the next one begins */
+	int long_pages;    /* the writer's: when readers are waited for longer */
 };
 
 /* A chain of jobs by their links. */
