@@ -1,0 +1,19 @@
+#include "matrix/signer.h"
+
+#include "base/assert.h"
+
+const struct signing_identity *test_identity(void)
+{
+	/* "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1" */
+	static const unsigned char seed[ED25519_SEED_BYTES] = {
+		0x60, 0x90, 0xc1, 0x03, 0xd5, 0xe7, 0xaf, 0x6b, 0x15, 0xa9, 0x70, 0xfd, 0x56, 0x3e, 0xd7, 0x55,
+		0x49, 0xe6, 0x15, 0x97, 0x19, 0xae, 0x5c, 0x3c, 0x31, 0xde, 0xe4, 0x31, 0x6f, 0xb7, 0x5c, 0x0d,
+	};
+	static struct signing_identity identity = {
+		.server_name = STR_INIT("domain"),
+		.key_id = STR_INIT("ed25519:1"),
+	};
+	ASSERT(crypto_init() == RC_OK);
+	ed25519_from_seed(&identity.key, seed);
+	return &identity;
+}
