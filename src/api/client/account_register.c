@@ -30,6 +30,19 @@ static enum rc kind_check(struct api_request *rq)
 	return fail_set(&rq->fail, RC_INVALID_PARAM, "kind must be user or guest");
 }
 
+/*
+ * A session keeps no parameters, least of all a password. Who leaves them out when coming back would get an account
+ * with a name that the server made.
+ */
+static enum rc repeated_check(struct api_request *rq)
+{
+	if (json_count(rq->body) == 1 &&
+	    json_get_text(json_get(rq->body, STR("auth")), STR("session")).n > 0)
+		return fail_set(
+		    &rq->fail, RC_MISSING_PARAM, "The parameters must be repeated beside auth");
+	return RC_OK;
+}
+
 /* All that can be said without authentication is said before it. */
 static enum rc register_check(struct api_request *rq, struct register_body *in)
 {
@@ -37,6 +50,7 @@ static enum rc register_check(struct api_request *rq, struct register_body *in)
 	TRY(kind_check(rq));
 	if (accounts_registration_mode(accounts) == REGISTRATION_CLOSED)
 		return fail_set(&rq->fail, RC_FORBIDDEN, "Registration is closed on this server");
+	TRY(repeated_check(rq));
 	TRY(api_read_body(rq, register_fields, COUNT_OF(register_fields), in));
 	if (in->username.p)
 		TRY(accounts_username_check(accounts, rq->arena, in->username, &rq->fail));
@@ -69,7 +83,8 @@ enum rc client_register(struct api_request *rq)
 enum rc client_register_available(struct api_request *rq)
 {
 	str username;
-	TRY(api_query(rq, STR("username"), &username));
+	if (api_query(rq, STR("username"), &username) != RC_OK)
+		return fail_set(&rq->fail, RC_INVALID_USERNAME, "The user name is not UTF-8 text");
 	if (!username.p)
 		return fail_set(
 		    &rq->fail, RC_MISSING_PARAM, "The query parameter username is missing");
