@@ -1,0 +1,258 @@
+/*
+ * Death at every fault point, a full disk, an I/O error: nothing that was acknowledged is lost, nothing is half.
+ */
+#include "store_fixture.h"
+
+#include "base/fault.h"
+#include "store/store_int.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { JOBS = 60, KILLS_MAX = 2000 };
+
+/* ---- killed ---- */
+
+struct told {
+	struct write_job job;
+	struct fixture *fixture;
+	int pipe;
+	int number;
+};
+
+static enum rc told_write(struct txn_rw *txn, struct write_job *job)
+{
+	struct told *told = CONTAINER_OF(job, struct told, job);
+	char name[32], event_id[32];
+	int64_t user, event, pos;
+	snprintf(name, sizeof name, "@t%d:x", told->number);
+	snprintf(event_id, sizeof event_id, "$t%d", told->number);
+	TRY(user_nid_make(txn, str_of(name), &user));
+	struct room_row room;
+	struct arena CLEANUP(arena_release) arena;
+	arena_init(&arena, 1 << 16);
+	TRY(room_get(txn_reading(txn), &arena, 1, &room));
+	struct event_insert in = {
+		.room = 1, .expected_head = room.head_event, .sender = user, .generation = -1, .depth = room.depth + 1,
+		.event_id = str_of(event_id), .type = STR("m.room.member"), .is_state = true, .state_key = str_of(name),
+		.membership = MEMBERSHIP_JOIN, .member_user_id = str_of(name),
+		.canonical = STR("{\"content\":{\"membership\":\"join\"}}"),
+	};
+	return event_insert(txn, &in, &event, &pos);
+}
+
+static void told_done(struct write_job *job, enum rc rc)
+{
+	struct told *told = CONTAINER_OF(job, struct told, job);
+	unsigned char number = (unsigned char)told->number;
+	if (rc == RC_OK && write(told->pipe, &number, 1) != 1)
+		_exit(3);
+}
+
+/* The child: writes jobs, some one by one and some together, and a deactivation; tells what was acknowledged. */
+static void child_run(struct fixture *f, int pipe, int kill_at)
+{
+	static struct told jobs[JOBS];
+	char spec[32];
+	snprintf(spec, sizeof spec, "*:%d", kill_at);
+	fixture_open(f);
+	if (fault_arm(str_of(spec)) != RC_OK)
+		_exit(2);
+	for (int i = 0; i < JOBS; i++) {
+		jobs[i] = (struct told){{.write = told_write, .done = told_done}, f, pipe, i + 1};
+		store_submit(f->store, &jobs[i].job);
+		if (i == JOBS / 2)
+			fixture_deactivate(f, 1);
+	}
+	store_close(TAKE(f->store));
+	_exit(0);
+}
+
+static void assert_kept(struct fixture *f, const bool acknowledged[JOBS + 1])
+{
+	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
+	struct room_row room;
+	assert_int_equal(room_get(txn, &f->arena, 1, &room), RC_OK);
+	bool missing = false;
+	for (int i = 1; i <= JOBS; i++) {
+		char name[32];
+		struct event_row event;
+		snprintf(name, sizeof name, "@t%d:x", i);
+		enum rc rc = state_event(txn, &f->arena, room.snapshot, STR("m.room.member"), str_of(name), &event);
+		assert_true(rc == RC_OK || rc == RC_NOT_FOUND);
+		if (acknowledged[i])
+			assert_int_equal(rc, RC_OK);
+		if (rc == RC_OK) {
+			assert_false(missing); /* in order: nothing before it is lost */
+			assert_true(event.pos <= store_committed_pos(f->store));
+		}
+		missing |= rc != RC_OK;
+	}
+}
+
+/* All of the deactivation or nothing of it. */
+static void assert_deactivation_whole(struct fixture *f)
+{
+	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
+	struct account account;
+	struct deactivation deactivation;
+	assert_int_equal(account_get(txn, &f->arena, 1, &account), RC_OK);
+	enum rc rc = deactivation_by_user(txn, &f->arena, 1, &deactivation);
+	assert_int_equal(rc, account.deactivated_ms ? RC_OK : RC_NOT_FOUND);
+	if (rc == RC_OK)
+		assert_int_equal(deactivation.total, 1);
+	assert_int_equal(account.password_phc.n == 0, rc == RC_OK);
+}
+
+static void new_store(struct fixture *f)
+{
+	static const char *const names[] = {"exeunt.db", "exeunt.db-wal", "exeunt.db-shm"};
+	fixture_close(f);
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		char path[300];
+		snprintf(path, sizeof path, "%s/%s", f->directory, names[i]);
+		unlink(path);
+	}
+	arena_clear(&f->arena);
+	fixture_open(f);
+	fixture_user(f, "@first:x");
+	fixture_member(f, fixture_room(f, "!r"), "@first:x", MEMBERSHIP_JOIN);
+	fixture_close(f);
+}
+
+/* True: the child died at its fault point. */
+static bool killed_at(struct fixture *f, int kill_at)
+{
+	int ends[2], status;
+	bool acknowledged[JOBS + 1] = {false};
+	unsigned char number;
+	new_store(f);
+	assert_int_equal(pipe(ends), 0);
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		child_run(f, ends[1], kill_at);
+	close(ends[1]);
+	while (read(ends[0], &number, 1) == 1)
+		acknowledged[number] = true;
+	close(ends[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
+	fixture_open(f);
+	fixture_check(f);
+	assert_kept(f, acknowledged);
+	assert_deactivation_whole(f);
+	fixture_message(f, 1, 1); /* and it goes on */
+	return WIFSIGNALED(status);
+}
+
+static void killed_at_every_fault_point(void **state)
+{
+	struct fixture *f = *state;
+	int kills = 1;
+	while (killed_at(f, kills))
+		assert_true(++kills < KILLS_MAX);
+	print_message("killed at %d points\n", kills - 1);
+	assert_true(kills > JOBS); /* each acknowledgement is one, at least */
+}
+
+/* ---- no space ---- */
+
+static enum rc big_write(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	static char content[200000];
+	memset(content, 'x', sizeof content);
+	return account_data_put(txn, *(const int64_t *)arg, 0, STR("big"), str_bytes(content, sizeof content));
+}
+
+static void file_size_limit(rlim_t bytes)
+{
+	struct rlimit limit;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* The limit on file sizes stands for a full disk: SQLite sees a short write either way. */
+static void service_resumes_when_there_is_space_again(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit before;
+	int64_t user = fixture_user(f, "@a:x");
+	fixture_account_data(f, user, "kept", "{}");
+	int64_t pos = store_committed_pos(f->store);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	file_size_limit(8192); /* below where the WAL stands */
+	enum rc rc = store_write(f->store, big_write, &user, NULL);
+	struct numbered_job jobs[3] = {{.key = 1}, {.key = 2}, {.key = 3}};
+	for (int i = 0; i < 3; i++)
+		numbered_submit(f, &jobs[i]);
+	numbered_wait(f, 3);
+	file_size_limit(before.rlim_cur);
+	assert_true(rc == RC_IO || rc == RC_DISK_FULL);
+	for (int i = 0; i < 3; i++)
+		assert_true(jobs[i].rc == RC_IO || jobs[i].rc == RC_DISK_FULL);
+	assert_int_equal(store_committed_pos(f->store), pos);
+	assert_false(numbered_is_stored(f, 1));
+	assert_int_equal(store_write(f->store, big_write, &user, NULL), RC_OK);
+	assert_int_equal(store_committed_pos(f->store), pos + 1);
+	fixture_check(f);
+	fixture_reopen(f);
+	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
+	str content;
+	assert_int_equal(account_data_get(txn, &f->arena, user, 0, STR("kept"), &content), RC_OK);
+	assert_int_equal(account_data_get(txn, &f->arena, user, 0, STR("big"), &content), RC_OK);
+	assert_int_equal(content.n, 200000);
+}
+
+static enum rc page_limit(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	return conn_exec(txn_conn(txn_reading(txn)), arg);
+}
+
+/* SQLite's own limit on pages gives SQLITE_FULL inside a job: the whole transaction may be given up. */
+static void a_full_database_is_told(void **state)
+{
+	struct fixture *f = *state;
+	int64_t user = fixture_user(f, "@a:x");
+	char limit[] = "PRAGMA max_page_count=1", no_limit[] = "PRAGMA max_page_count=1000000000";
+	assert_int_equal(store_write(f->store, page_limit, limit, NULL), RC_OK);
+	assert_int_equal(store_write(f->store, big_write, &user, NULL), RC_DISK_FULL);
+	assert_int_equal(store_write(f->store, page_limit, no_limit, NULL), RC_OK);
+	assert_int_equal(store_write(f->store, big_write, &user, NULL), RC_OK);
+	fixture_check(f);
+}
+
+/* ---- the WAL ---- */
+
+static void the_wal_starts_again(void **state)
+{
+	struct fixture *f = *state;
+	int64_t user = fixture_user(f, "@a:x");
+	/* 2,000 commits of about 50 pages: 400 MB in all, were it to grow. */
+	for (int i = 0; i < 2000; i++)
+		assert_int_equal(store_write(f->store, big_write, &user, NULL), RC_OK);
+	int pages = __atomic_load_n(&f->store->checkpointer.wal_pages, __ATOMIC_RELAXED);
+	print_message("the WAL has %d pages\n", pages);
+	assert_in_range(pages, 1, WAL_LONG_PAGES);
+	fixture_check(f);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(killed_at_every_fault_point),
+		TEST(service_resumes_when_there_is_space_again),
+		TEST(a_full_database_is_told),
+		TEST(the_wal_starts_again),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
