@@ -13,11 +13,17 @@ struct level {
 	int64_t value;
 };
 
-static struct level level_at(json object, str key)
+/* `v` may be NULL. */
+static struct level level_of(json v)
 {
 	struct level level = {.present = false};
-	level.present = json_integer(json_get(object, key), &level.value);
+	level.present = json_integer(v, &level.value);
 	return level;
+}
+
+static struct level level_at(json object, str key)
+{
+	return level_of(json_get(object, key));
 }
 
 static bool differ(struct level a, struct level b)
@@ -133,8 +139,8 @@ static enum auth_rule check_entries(const struct judged *judged, json before, js
 	while (has_old || has_new) {
 		int order = !has_old ? 1 : !has_new ? -1 : str_cmp(old_key, new_key);
 		str key = order <= 0 ? old_key : new_key;
-		struct level old = {.present = order <= 0 && json_integer(old_value, &old.value)};
-		struct level new = {.present = order >= 0 && json_integer(new_value, &new.value)};
+		struct level old = level_of(order <= 0 ? old_value : NULL);
+		struct level new = level_of(order >= 0 ? new_value : NULL);
 		enum auth_rule rule = differ(old, new) ? check(judged, key, old, new) : RULE_ALLOW;
 		if (rule != RULE_ALLOW)
 			return rule;
