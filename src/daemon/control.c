@@ -18,7 +18,6 @@ enum {
 	BACKLOG = 16,
 	CONNECTION_TIMEOUT_MS = 5000, /* for the request to arrive and for the answer to be taken */
 	ACCEPT_PAUSE_MS = 100,        /* after an accept(2) that failed: no descriptor left */
-	REQUEST_ARENA_BYTES = 64 * 1024 * 1024,
 };
 
 struct control {
@@ -40,63 +39,72 @@ static bool peer_allowed(int fd)
 	return peer.uid == 0 || peer.uid == geteuid();
 }
 
-static void put_answer(struct buf *out, enum rc rc, str members, const struct fail *fail)
+static void put_failure(struct buf *out, enum rc rc, const struct fail *fail)
 {
-	if (rc == RC_OK) {
-		buf_put(out, STR("{\"ok\":true"));
-		if (members.n)
-			buf_putc(out, ',');
-		buf_put(out, members);
-	} else {
-		buf_put(out, STR("{\"ok\":false,\"code\":"));
-		json_put_text(out, str_of(rc_name(rc)));
-		buf_put(out, STR(",\"errcode\":"));
-		json_put_text(out, str_of(rc_errcode(rc)));
-		buf_put(out, STR(",\"error\":"));
-		json_put_text(out, str_of(fail_message(fail)));
-	}
-	buf_put(out, STR("}\n"));
+	buf_put(out, STR("{\"ok\":false,\"code\":"));
+	json_put_text(out, str_of(rc_name(rc)));
+	buf_put(out, STR(",\"errcode\":"));
+	json_put_text(out, str_of(rc_errcode(rc)));
+	buf_put(out, STR(",\"error\":"));
+	json_put_text(out, str_of(fail_message(fail)));
+	buf_put(out, STR("}"));
 }
 
-static void answer_line(struct control *control, struct arena *arena, str line, struct buf *out)
+enum rc control_answer(struct house *house, struct arena *arena, str line, str *ret_answer)
 {
 	struct fail fail = {0};
-	struct buf members;
+	struct buf answer;
 	json request = NULL;
-	buf_init(&members, arena, CONTROL_ANSWER_MAX_BYTES);
+	buf_init(&answer, arena, CONTROL_ANSWER_MAX_BYTES);
+	buf_put(&answer, STR("{\"ok\":true,\"result\":"));
 	enum rc rc = json_parse(arena, line, &request, &fail);
 	if (rc == RC_OK)
-		rc = control_run(control->house, arena, request, &members, &fail);
-	if (rc == RC_OK)
-		rc = buf_status(&members);
+		rc = control_run(house, arena, request, &answer, &fail);
+	if (rc == RC_OK) {
+		buf_putc(&answer, '}');
+		return buf_finish(&answer, ret_answer);
+	}
 	fail.rc = rc;
-	put_answer(out, rc, buf_str(&members), &fail);
+	buf_init(&answer, arena, CONTROL_ANSWER_MAX_BYTES);
+	put_failure(&answer, rc, &fail);
+	return buf_finish(&answer, ret_answer);
+}
+
+/* The answer to what came, or to what did not: too long a line is told, too slow a peer as well. */
+static enum rc read_and_answer(struct control *control, int fd, struct arena *arena, str *ret_answer)
+{
+	str line;
+	int64_t deadline_ms = clock_mono_ms(&clock_system) + CONNECTION_TIMEOUT_MS;
+	enum rc rc = control_read_line(
+	    fd, control->stop_fd, arena, CONTROL_REQUEST_MAX_BYTES, deadline_ms, &line);
+	if (rc == RC_OK)
+		return control_answer(control->house, arena, line, ret_answer);
+	if (rc != RC_TOO_LARGE && rc != RC_TIMEOUT)
+		return rc;
+	struct fail fail = {.rc = rc};
+	struct buf answer;
+	buf_init(&answer, arena, CONTROL_ANSWER_MAX_BYTES);
+	put_failure(&answer, rc, &fail);
+	return buf_finish(&answer, ret_answer);
 }
 
 static void serve_connection(struct control *control, int fd)
 {
 	struct arena CLEANUP(arena_release) arena;
-	struct buf out;
-	str line;
-	arena_init(&arena, REQUEST_ARENA_BYTES);
-	buf_init(&out, &arena, CONTROL_ANSWER_MAX_BYTES + FAIL_MESSAGE_MAX * 2);
+	str answer;
+	arena_init(&arena, CONTROL_ARENA_BYTES);
 	if (!peer_allowed(fd)) {
 		LOG(LOG_WARNING, "control", "connection of another user refused");
 		return;
 	}
+	enum rc rc = read_and_answer(control, fd, &arena, &answer);
 	int64_t deadline_ms = clock_mono_ms(&clock_system) + CONNECTION_TIMEOUT_MS;
-	enum rc rc = control_read_line(fd, control->stop_fd, &arena, CONTROL_REQUEST_MAX_BYTES, deadline_ms, &line);
-	struct fail fail = {.rc = rc};
 	if (rc == RC_OK)
-		answer_line(control, &arena, line, &out);
-	else if (rc == RC_STOPPING || rc == RC_CANCELLED)
-		return;
-	else
-		put_answer(&out, rc, STR_EMPTY, &fail);
-	deadline_ms = clock_mono_ms(&clock_system) + CONNECTION_TIMEOUT_MS;
-	if (buf_status(&out) != RC_OK ||
-	    control_write_all(fd, control->stop_fd, buf_str(&out), deadline_ms) != RC_OK)
-		LOG(LOG_WARNING, "control", "answer not delivered");
+		rc = control_write_all(fd, control->stop_fd, answer, deadline_ms);
+	if (rc == RC_OK)
+		rc = control_write_all(fd, control->stop_fd, STR("\n"), deadline_ms);
+	if (rc != RC_OK && rc != RC_STOPPING && rc != RC_CANCELLED)
+		LOG(LOG_WARNING, "control", "request not answered", LOG_STR("reason", str_of(rc_sentence(rc))));
 }
 
 static void *run(void *arg)

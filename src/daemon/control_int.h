@@ -2,13 +2,14 @@
 #ifndef EXEUNT_DAEMON_CONTROL_INT_H
 #define EXEUNT_DAEMON_CONTROL_INT_H
 
-#include "base/arena.h"
+#include "daemon/house.h"
 
 #include <sys/un.h>
 
 enum {
 	CONTROL_REQUEST_MAX_BYTES = 64 * 1024,
 	CONTROL_ANSWER_MAX_BYTES = 16 * 1024 * 1024,
+	CONTROL_ARENA_BYTES = 8 * CONTROL_ANSWER_MAX_BYTES, /* a growing text leaves its smaller copies behind */
 };
 
 /*
@@ -29,5 +30,8 @@ void control_path_release(struct control_path *path);
 MUST_CHECK enum rc control_read_line(int fd, int stop_fd, struct arena *arena, size_t max_bytes,
                                      int64_t deadline_mono_ms, str *ret_line);
 MUST_CHECK enum rc control_write_all(int fd, int stop_fd, str text, int64_t deadline_mono_ms);
+
+/* One request line to its answer line, in this process. RC_OK also when the answer tells a failure. */
+MUST_CHECK enum rc control_answer(struct house *house, struct arena *arena, str line, str *ret_answer);
 
 #endif

@@ -1,114 +1,134 @@
 #include "daemon/options.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
-enum { PASSWORD_LINE_MAX_BYTES = 1024, DEFERRED_MAX = 64 };
-
-/* Settings given on the command line wait until the file has been read, since they win over it. */
 struct parsing {
 	struct arena *arena;
 	struct options *options;
 	int argc, at;
 	char **argv;
-	str config_path;
-	str deferred[DEFERRED_MAX]; /* "section.name=value" */
-	size_t deferred_count;
 	struct fail *fail;
 };
 
-static enum rc next_value(struct parsing *parsing, str option, str *ret_value)
+static const struct option_row rows[] = {
+	{OPTION_JSON, STR_INIT("--json"), NULL, "Print JSON, for scripts."},
+	{OPTION_ADMIN, STR_INIT("--admin"), NULL, "Make the account a server administrator."},
+	{OPTION_ERASE, STR_INIT("--erase"), NULL, "Also remove display name and avatar, and hide old messages from newcomers."},
+	{OPTION_ROOMS, STR_INIT("--rooms"), NULL, "Also list each room that is not simply left, and why."},
+	{OPTION_PASSWORD_FILE, STR_INIT("--password-file"), "FILE",
+	 "Read the password from the first line of FILE; - is standard input."},
+	{OPTION_EXAMPLE, STR_INIT("--example"), NULL, "Print the commented example of a configuration file, check nothing."},
+};
+
+const struct option_row *option_rows(size_t *ret_count)
 {
-	if (parsing->at >= parsing->argc)
-		return fail_set(parsing->fail, RC_INVALID_PARAM, "%.*s needs a value", STR_ARG(option));
-	*ret_value = str_of(parsing->argv[parsing->at++]);
+	*ret_count = COUNT_OF(rows);
+	return rows;
+}
+
+/* Options of every command that set a setting; --set itself names it in its value. */
+static const struct {
+	str name;
+	const char *setting;
+} shortcuts[] = {
+	{STR_INIT("--data"), "server.data"},
+	{STR_INIT("--listen"), "http.listen"},
+	{STR_INIT("--server-name"), "server.name"},
+	{STR_INIT("--set"), NULL},
+};
+
+/* One option as written: its name, and the value of the form --name=value. */
+struct word {
+	str name, value;
+	bool has_value;
+};
+
+static struct word word_of(str text)
+{
+	size_t equals = str_find(text, '=');
+	if (equals == text.n)
+		return (struct word){.name = text};
+	return (struct word){str_first(text, equals), str_from(text, equals + 1), true};
+}
+
+static enum rc value_of(struct parsing *parsing, const struct word *word, str *ret_value)
+{
+	str value = word->value;
+	if (!word->has_value) {
+		if (parsing->at >= parsing->argc)
+			return fail_set(parsing->fail, RC_INVALID_PARAM, "%.*s needs a value", STR_ARG(word->name));
+		value = str_of(parsing->argv[parsing->at++]);
+	}
+	if (!value.n)
+		return fail_set(parsing->fail, RC_INVALID_PARAM, "the value of %.*s is empty", STR_ARG(word->name));
+	*ret_value = value;
 	return RC_OK;
 }
 
-static enum rc defer(struct parsing *parsing, const char *name, str value)
+static enum rc no_value(struct parsing *parsing, const struct word *word)
 {
-	if (parsing->deferred_count == DEFERRED_MAX)
-		return fail_set(parsing->fail, RC_INVALID_PARAM, "too many settings (at most %d)", DEFERRED_MAX);
-	str assignment = name ? arena_printf(parsing->arena, "%s=%.*s", name, STR_ARG(value)) : value;
-	parsing->deferred[parsing->deferred_count++] = assignment;
-	return arena_status(parsing->arena);
+	if (word->has_value)
+		return fail_set(parsing->fail, RC_INVALID_PARAM, "%.*s takes no value", STR_ARG(word->name));
+	return RC_OK;
 }
 
-static enum rc read_password(struct parsing *parsing, str path)
-{
-	char line[PASSWORD_LINE_MAX_BYTES];
-	bool from_stdin = str_eq(path, STR("-"));
-	FILE *file = from_stdin ? stdin : fopen(path.p, "re");
-	if (!file)
-		return fail_set(parsing->fail, RC_INVALID_PARAM, "cannot read the password from %s: %s", path.p,
-		                strerror(errno));
-	bool got = fgets(line, sizeof line, file);
-	if (!from_stdin)
-		fclose(file);
-	str password = str_of(got ? line : "");
-	password.n = str_find(password, '\n');
-	if (!password.n)
-		return fail_set(parsing->fail, RC_INVALID_PARAM, "the password in %s is empty", path.p);
-	parsing->options->password = arena_dup(parsing->arena, password);
-	parsing->options->has_password = true;
-	explicit_bzero(line, sizeof line);
-	return arena_status(parsing->arena);
-}
-
-static bool parse_flag(struct options *options, str word)
-{
-	const struct {
-		str name;
-		bool *flag;
-	} flags[] = {
-		{STR("--help"), &options->help},   {STR("-h"), &options->help},
-		{STR("--version"), &options->version}, {STR("--json"), &options->json},
-		{STR("--admin"), &options->admin}, {STR("--erase"), &options->erase},
-		{STR("--rooms"), &options->rooms},
-	};
-	for (size_t i = 0; i < COUNT_OF(flags); i++)
-		if (str_eq(flags[i].name, word)) {
-			*flags[i].flag = true;
-			return true;
-		}
-	return false;
-}
-
-static enum rc parse_valued(struct parsing *parsing, str word)
-{
-	static const struct {
-		str option;
-		const char *setting;
-	} shortcuts[] = {
-		{STR_INIT("--data"), "server.data"},
-		{STR_INIT("--listen"), "http.listen"},
-		{STR_INIT("--server-name"), "server.name"},
-		{STR_INIT("--set"), NULL},
-	};
-	str value;
-	if (str_eq(word, STR("--config")))
-		return next_value(parsing, word, &parsing->config_path);
-	if (str_eq(word, STR("--password-file"))) {
-		TRY(next_value(parsing, word, &value));
-		return read_password(parsing, value);
-	}
-	for (size_t i = 0; i < COUNT_OF(shortcuts); i++)
-		if (str_eq(word, shortcuts[i].option)) {
-			TRY(next_value(parsing, word, &value));
-			return defer(parsing, shortcuts[i].setting, value);
-		}
-	return fail_set(parsing->fail, RC_INVALID_PARAM, "unknown option %.*s (see --help)", STR_ARG(word));
-}
-
-static enum rc parse_word(struct parsing *parsing, str word)
+/* Judged at once, on the defaults, so that a wrong one is an error of the command line and not of the file. */
+static enum rc defer(struct parsing *parsing, const char *setting, str value)
 {
 	struct options *options = parsing->options;
-	if (str_starts(word, STR("-")) && word.n > 1)
-		return parse_flag(options, word) ? RC_OK : parse_valued(parsing, word);
+	if (options->deferred_count == DEFERRED_MAX)
+		return fail_set(parsing->fail, RC_INVALID_PARAM, "too many settings (at most %d)", DEFERRED_MAX);
+	str assignment = setting ? arena_printf(parsing->arena, "%s=%.*s", setting, STR_ARG(value)) : value;
+	TRY(arena_status(parsing->arena));
+	options->deferred[options->deferred_count++] = assignment;
+	return settings_set(&options->settings, parsing->arena, assignment, parsing->fail);
+}
+
+static enum rc parse_row(struct parsing *parsing, const struct word *word, const struct option_row *row)
+{
+	parsing->options->given |= (unsigned)row->option;
+	return row->value ? value_of(parsing, word, &parsing->options->password_path) : no_value(parsing, word);
+}
+
+static enum rc parse_flag(struct parsing *parsing, const struct word *word, bool *flag)
+{
+	*flag = true;
+	return no_value(parsing, word);
+}
+
+static enum rc parse_option(struct parsing *parsing, str text)
+{
+	struct options *options = parsing->options;
+	struct word word = word_of(text);
+	str value;
+	if (str_eq(word.name, STR("--help")) || str_eq(word.name, STR("-h")))
+		return parse_flag(parsing, &word, &options->help);
+	if (str_eq(word.name, STR("--version")))
+		return parse_flag(parsing, &word, &options->version);
+	if (str_eq(word.name, STR("--config")))
+		return value_of(parsing, &word, &options->config_path);
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		if (str_eq(word.name, rows[i].name))
+			return parse_row(parsing, &word, &rows[i]);
+	for (size_t i = 0; i < COUNT_OF(shortcuts); i++)
+		if (str_eq(word.name, shortcuts[i].name)) {
+			TRY(value_of(parsing, &word, &value));
+			return defer(parsing, shortcuts[i].setting, value);
+		}
+	return fail_set(parsing->fail, RC_INVALID_PARAM, "there is no option %.*s",
+	                STR_ARG(str_first(word.name, 80)));
+}
+
+static enum rc parse_argument(struct parsing *parsing, str text, bool *options_ended)
+{
+	struct options *options = parsing->options;
+	if (!*options_ended && str_eq(text, STR("--"))) {
+		*options_ended = true;
+		return RC_OK;
+	}
+	if (!*options_ended && str_starts(text, STR("-")) && text.n > 1)
+		return parse_option(parsing, text);
 	if (options->word_count == WORDS_MAX)
-		return fail_set(parsing->fail, RC_INVALID_PARAM, "too many arguments (see --help)");
-	options->words[options->word_count++] = word;
+		return fail_set(parsing->fail, RC_INVALID_PARAM, "too many arguments");
+	options->words[options->word_count++] = text;
 	return RC_OK;
 }
 
@@ -116,15 +136,22 @@ enum rc options_parse(struct arena *arena, int argc, char **argv, struct options
 {
 	struct parsing parsing = {
 		.arena = arena, .options = ret_options, .argc = argc, .at = 1, .argv = argv, .fail = fail};
+	bool options_ended = false;
 	*ret_options = (struct options){0};
 	settings_default(&ret_options->settings);
-	while (parsing.at < argc)
-		TRY(parse_word(&parsing, str_of(argv[parsing.at++])));
-	if (ret_options->help || ret_options->version)
-		return RC_OK;
-	if (parsing.config_path.n)
-		TRY(settings_load(&ret_options->settings, arena, parsing.config_path, fail));
-	for (size_t i = 0; i < parsing.deferred_count; i++)
-		TRY(settings_set(&ret_options->settings, arena, parsing.deferred[i], fail));
+	while (parsing.at < argc) {
+		str text = str_of(argv[parsing.at++]);
+		TRY(parse_argument(&parsing, text, &options_ended));
+	}
 	return RC_OK;
+}
+
+enum rc options_load(struct arena *arena, struct options *options, struct fail *fail)
+{
+	settings_default(&options->settings);
+	if (options->config_path.n)
+		TRY(settings_load(&options->settings, arena, options->config_path, fail));
+	for (size_t i = 0; i < options->deferred_count; i++)
+		TRY(settings_set(&options->settings, arena, options->deferred[i], fail));
+	return settings_check(&options->settings, fail);
 }

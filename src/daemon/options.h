@@ -1,5 +1,5 @@
 /*
- * The command line: subcommands are rows of commands.def, options are common to all of them.
+ * The command line: words and options. Which words make a command, and which options it takes, stands in commands.def.
  * Main thread.
  */
 #ifndef EXEUNT_DAEMON_OPTIONS_H
@@ -7,23 +7,46 @@
 
 #include "daemon/settings.h"
 
-enum { WORDS_MAX = 8 };
-
-struct options {
-	struct settings settings;
-	str words[WORDS_MAX];      /* what is no option: the subcommand and its arguments */
-	size_t word_count;
-	bool help, version;
-	bool json;                 /* --json: answers for scripts */
-	bool admin;                /* user add --admin */
-	bool erase;                /* user deactivate --erase */
-	bool rooms;                /* deactivation show --rooms */
-	str password;              /* --password-file's first line, or empty */
-	bool has_password;
+enum {
+	WORDS_MAX = 8,
+	DEFERRED_MAX = 64,
 };
 
-/* RC_INVALID_PARAM with a sentence. Reads the configuration file that --config names. Texts live in `arena`. */
+/* Options that only some commands take: bits of options.given and of a command's row. */
+enum option {
+	OPTION_JSON = 1 << 0,          /* answers for scripts */
+	OPTION_ADMIN = 1 << 1,         /* user add */
+	OPTION_ERASE = 1 << 2,         /* user deactivate */
+	OPTION_ROOMS = 1 << 3,         /* deactivation show */
+	OPTION_PASSWORD_FILE = 1 << 4, /* user add, user reset-password */
+	OPTION_EXAMPLE = 1 << 5,       /* check */
+};
+
+struct option_row {
+	enum option option;
+	str name;               /* "--json" */
+	const char *value;      /* what the help calls its value; NULL: takes none */
+	const char *help;
+};
+const struct option_row *option_rows(size_t *ret_count);
+
+struct options {
+	struct settings settings;   /* the defaults until options_load() */
+	str words[WORDS_MAX];       /* what is no option: the command and its arguments */
+	size_t word_count;
+	bool help, version;
+	unsigned given;             /* of enum option */
+	str config_path;            /* empty: no configuration file */
+	str password_path;          /* of --password-file; "-" is standard input */
+	str deferred[DEFERRED_MAX]; /* "section.name=value": they win over the file, so they wait for it */
+	size_t deferred_count;
+};
+
+/* Reads no file. RC_INVALID_PARAM with a sentence: the command line is wrong. Texts live in `arena`. */
 MUST_CHECK enum rc options_parse(struct arena *arena, int argc, char **argv, struct options *ret_options,
                                  struct fail *fail);
+
+/* The settings: the defaults, the configuration file, the command line. The sentence of a failure names the file. */
+MUST_CHECK enum rc options_load(struct arena *arena, struct options *options, struct fail *fail);
 
 #endif

@@ -54,22 +54,6 @@ static enum rc open_api(struct server *server, const struct settings *settings)
 	return api_new(&server->context, &config, &server->api);
 }
 
-/* "127.0.0.1:8008" or "[::1]:8008". */
-static enum rc listen_address(const struct settings *settings, struct http_config *config, struct fail *fail)
-{
-	str address = settings->http_listen;
-	int64_t port;
-	size_t colon = str_find_last(address, ':');
-	str host = str_first(address, colon);
-	if (str_starts(host, STR("[")) && str_ends(host, STR("]")))
-		host = str_first(str_from(host, 1), host.n - 2);
-	if (colon == address.n || !str_to_i64(str_from(address, colon + 1), 0, UINT16_MAX, &port))
-		return fail_set(fail, RC_INVALID_PARAM, "http.listen takes ADDRESS:PORT, not '%.*s'", STR_ARG(address));
-	config->listen_host = host;
-	config->listen_port = (uint16_t)port;
-	return RC_OK;
-}
-
 static enum rc open_http(struct server *server, const struct settings *settings, struct fail *fail)
 {
 	struct http_config config = {
@@ -87,7 +71,9 @@ static enum rc open_http(struct server *server, const struct settings *settings,
 		.clock = &clock_system,
 		.handler = api_http_handler(server->api),
 	};
-	TRY(listen_address(settings, &config, fail));
+	if (!listen_parse(settings->http_listen, &config.listen_host, &config.listen_port))
+		return fail_set(fail, RC_INVALID_PARAM, "http.listen takes ADDRESS:PORT, not '%.*s'",
+		                STR_ARG(str_first(settings->http_listen, 80)));
 	return http_server_start(&config, &server->http, fail);
 }
 

@@ -1,5 +1,9 @@
 #include "base/buf.h"
 #include "daemon/settings_int.h"
+#include "matrix/ids.h"
+
+#include <arpa/inet.h>
+#include <string.h>
 
 enum { EXAMPLE_MAX_BYTES = 64 * 1024 };
 
@@ -145,6 +149,55 @@ enum rc settings_set(struct settings *settings, struct arena *arena, str assignm
 		return fail_set(fail, RC_INVALID_PARAM, "--set takes SECTION.NAME=VALUE, not '%.*s'",
 		                STR_ARG(str_first(assignment, 80)));
 	return set_named(settings, arena, section, full_name, value, fail);
+}
+
+static bool address_numeric(str host, bool bracketed)
+{
+	char text[INET6_ADDRSTRLEN];
+	unsigned char address[sizeof(struct in6_addr)];
+	if (host.n >= sizeof text)
+		return false;
+	memcpy(text, host.p, host.n);
+	text[host.n] = '\0';
+	return inet_pton(bracketed ? AF_INET6 : AF_INET, text, address) == 1;
+}
+
+bool listen_parse(str text, str *ret_host, uint16_t *ret_port)
+{
+	int64_t port;
+	size_t colon = str_find_last(text, ':');
+	str host = str_first(text, colon);
+	bool bracketed = host.n >= 2 && str_starts(host, STR("[")) && str_ends(host, STR("]"));
+	if (bracketed)
+		host = str_first(str_from(host, 1), host.n - 2);
+	if (colon == text.n || !str_to_i64(str_from(text, colon + 1), 0, UINT16_MAX, &port) ||
+	    !address_numeric(host, bracketed))
+		return false;
+	*ret_host = host;
+	*ret_port = (uint16_t)port;
+	return true;
+}
+
+enum rc settings_check(const struct settings *settings, struct fail *fail)
+{
+	str host;
+	uint16_t port;
+	if (!server_name_valid(settings->server_name))
+		return fail_set(fail, RC_INVALID_PARAM,
+		                "server.name takes a host name with an optional port, not '%.*s'",
+		                STR_ARG(str_first(settings->server_name, 80)));
+	if (!listen_parse(settings->http_listen, &host, &port))
+		return fail_set(fail, RC_INVALID_PARAM,
+		                "http.listen takes a numeric ADDRESS:PORT such as 127.0.0.1:8008 or [::1]:8008, not '%.*s'",
+		                STR_ARG(str_first(settings->http_listen, 80)));
+	if (settings->server_base_url.n && !str_starts(settings->server_base_url, STR("http://")) &&
+	    !str_starts(settings->server_base_url, STR("https://")))
+		return fail_set(fail, RC_INVALID_PARAM, "server.base_url takes a URL with http:// or https://, not '%.*s'",
+		                STR_ARG(str_first(settings->server_base_url, 80)));
+	if (settings->deactivation_retry_first_ms > settings->deactivation_retry_max_ms)
+		return fail_set(fail, RC_INVALID_PARAM,
+		                "deactivation.retry_first_ms is greater than deactivation.retry_max_ms");
+	return RC_OK;
 }
 
 static void put_default(struct buf *out, const struct setting *row)

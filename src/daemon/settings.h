@@ -30,6 +30,15 @@ MUST_CHECK enum rc settings_set(struct settings *settings, struct arena *arena, 
 /* Reads a YAML file. RC_INVALID_PARAM with file, line, key and reason; RC_NOT_FOUND, RC_FORBIDDEN, RC_IO. */
 MUST_CHECK enum rc settings_load(struct settings *settings, struct arena *arena, str path, struct fail *fail);
 
+/* ADDRESS:PORT or [ADDRESS]:PORT, the address numeric. False when `text` is neither. */
+MUST_CHECK bool listen_parse(str text, str *ret_host, uint16_t *ret_port);
+
+/*
+ * What no single row can judge: the server name, the listen address, settings that contradict each other.
+ * RC_INVALID_PARAM with a sentence that names them.
+ */
+MUST_CHECK enum rc settings_check(const struct settings *settings, struct fail *fail);
+
 /* The commented example of the configuration file: every setting with its help and default. */
 MUST_CHECK enum rc settings_example(struct arena *arena, str *ret_text);
 
