@@ -91,8 +91,8 @@ enum rc check_redaction(struct build *build, struct event_request *request, json
 {
 	if (!request->redacts.n)
 		request->redacts = json_get_text(content, STR("redacts"));
-	if (!event_id_parse(request->redacts, NULL))
-		return fail_set(build->fail, RC_INVALID_PARAM, "redacts must be an event ID");
+	if (!request->redacts.n)
+		return fail_set(build->fail, RC_INVALID_PARAM, "redacts must be the ID of the event to redact");
 	struct event_row row;
 	struct event target;
 	TRY(redaction_target(build, request, &row));

@@ -33,6 +33,21 @@ static enum rc write_add(struct creation *creation, struct room_write **ret_writ
 	return RC_OK;
 }
 
+/*
+ * A room ID of v12 is the hash of the create event: two alike rooms of one creator would be one room, were they made
+ * in the same millisecond. So each room of this process has its own.
+ */
+static int64_t creation_time(struct rooms *rooms)
+{
+	int64_t now_ms = clock_wall_ms(rooms->config.clock);
+	int64_t newest = __atomic_load_n(&rooms->newest_create_ms, __ATOMIC_RELAXED), chosen;
+	do
+		chosen = now_ms > newest ? now_ms : newest + 1;
+	while (!__atomic_compare_exchange_n(&rooms->newest_create_ms, &newest, chosen, true, __ATOMIC_RELAXED,
+	                                    __ATOMIC_RELAXED));
+	return chosen;
+}
+
 /* A state event that the auth rules refuse makes the whole request one for an invalid room. */
 static enum rc event_add(struct creation *creation, str type, str state_key, str content)
 {
@@ -40,6 +55,8 @@ static enum rc event_add(struct creation *creation, str type, str state_key, str
 	struct event_request request = {
 		.actor = *creation->actor, .type = type, .is_state = true, .state_key = state_key, .content = content};
 	request.actor.device = 0;
+	if (creation->count == 0)
+		request.origin_server_ts = creation_time(creation->rooms);
 	enum rc rc = build_event(&creation->build, &request, &event);
 	if (rc == RC_FORBIDDEN) {
 		if (creation->fail)
@@ -187,7 +204,9 @@ static enum rc creation_write(struct txn_rw *txn, void *arg, struct fail *fail)
 	struct creation *creation = arg;
 	const struct create_wish *wish = &creation->wish;
 	int64_t room, newest = 0;
-	TRY(room_add(txn, creation->head->room_id, wish->version->name, wish->is_public, &room));
+	enum rc rc = room_add(txn, creation->head->room_id, wish->version->name, wish->is_public, &room);
+	if (rc != RC_OK)
+		return rc == RC_EXISTS ? RC_CONFLICT : rc; /* the clock went back over a restart: trying again helps */
 	for (size_t i = 0; i < creation->count; i++) {
 		struct room_write *write = &creation->writes[i];
 		write->insert.room = write->news.room = room;

@@ -112,6 +112,7 @@ struct rooms {
 	struct shard shards[ROOM_SHARDS];
 	uint64_t shard_seed;
 	size_t shard_heads_max;
+	int64_t newest_create_ms;     /* atomic: no two rooms of ours begin in the same millisecond */
 	struct queue tasks;
 	thread worker;
 	bool worker_started;
