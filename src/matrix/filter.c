@@ -73,9 +73,10 @@ static bool has_url(str content)
 	return false;
 }
 
-static int hex_value(char c)
+/* Of a lower-case hexadecimal digit; of anything else some value. */
+static unsigned hex_value(char c)
 {
-	return c >= 'a' ? c - 'a' + 10 : c - '0';
+	return (unsigned char)(c >= 'a' ? c - 'a' + 10 : c - '0') & 15u;
 }
 
 /*
