@@ -51,6 +51,39 @@ enum rc check_canonical_alias(struct build *build, json content)
 	return RC_OK;
 }
 
+static enum rc levels_map_check(struct build *build, json content, const char *name, bool users)
+{
+	json map = json_get(content, str_of(name)), value;
+	struct json_iter iter = json_iter(map);
+	str key;
+	if (map && !json_is_object(map))
+		return fail_set(build->fail, RC_BAD_JSON, "%s must be an object", name);
+	while (json_next(&iter, &key, &value)) {
+		if (!json_is_integer(value))
+			return fail_set(build->fail, RC_BAD_JSON, "Every value of %s must be an integer", name);
+		if (users && !user_id_parse(key, NULL))
+			return fail_set(build->fail, RC_BAD_JSON, "Every key of users must be a user ID");
+	}
+	return RC_OK;
+}
+
+/* The auth rules would refuse these as well; to a client they are malformed content, not a lack of power. */
+enum rc check_power_levels(struct build *build, json content)
+{
+	static const char *const levels[] = {"ban", "events_default", "invite", "kick", "redact", "state_default",
+	                                     "users_default"};
+	if (!build->head->version->integer_power_levels)
+		return RC_OK;
+	for (size_t i = 0; i < COUNT_OF(levels); i++) {
+		json level = json_get(content, str_of(levels[i]));
+		if (level && !json_is_integer(level))
+			return fail_set(build->fail, RC_BAD_JSON, "%s must be an integer", levels[i]);
+	}
+	TRY(levels_map_check(build, content, "users", true));
+	TRY(levels_map_check(build, content, "events", false));
+	return levels_map_check(build, content, "notifications", false);
+}
+
 /* The event to redact: in this room, and the actor's own unless its power suffices. */
 static enum rc redaction_target(struct build *build, const struct event_request *request, struct event_row *ret_row)
 {

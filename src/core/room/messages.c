@@ -122,7 +122,8 @@ static void page_bounds(struct page *page)
 			page->high = wish->to_pos;
 		page->end_pos = page->low;
 	}
-	page->more = page->low < page->high;
+	page->more = page->low < page->high &&
+	             (!wish->filter || filter_section_allows_room(wish->filter, page->view.room.room_id));
 }
 
 enum rc room_messages_answer(const struct room_query *query, const struct messages_wish *wish,

@@ -97,8 +97,11 @@ enum rc room_event_answer(const struct room_query *query, str event_id)
 	struct room_view view;
 	struct event_row event;
 	bool visible = false;
-	TRY(query_open(query, &txn, &view));
-	enum rc rc = event_find(txn, query->arena, event_id, &event);
+	enum rc rc = query_open(query, &txn, &view);
+	if (rc == RC_FORBIDDEN)
+		rc = RC_NOT_FOUND; /* the specification has one answer for both */
+	if (rc == RC_OK)
+		rc = event_find(txn, query->arena, event_id, &event);
 	if (rc == RC_OK && event.room == view.room.room)
 		rc = room_event_visible(txn, query->arena, &view, &event, &visible);
 	if (rc == RC_NOT_FOUND || (rc == RC_OK && !visible))

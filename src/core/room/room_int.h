@@ -233,6 +233,7 @@ MUST_CHECK enum rc event_op_wait(struct event_op *op);
 
 /* checks.c: what the specification asks of content beyond the auth rules. */
 MUST_CHECK enum rc check_canonical_alias(struct build *build, json content);
+MUST_CHECK enum rc check_power_levels(struct build *build, json content);
 MUST_CHECK enum rc check_redaction(struct build *build, struct event_request *request, json content,
                                    str *ret_redacted_canonical);
 

@@ -158,6 +158,8 @@ static enum rc type_check(struct event_op *op, struct build *build, struct event
 		return membership_check(op, build, request, content);
 	if (request->is_state && str_eq(type, STR("m.room.canonical_alias")))
 		return check_canonical_alias(build, content);
+	if (request->is_state && str_eq(type, STR("m.room.power_levels")))
+		return check_power_levels(build, content);
 	if (!request->is_state && str_eq(type, STR("m.room.redaction")))
 		return check_redaction(build, request, content, &op->redacted_canonical);
 	return RC_OK;

@@ -191,7 +191,7 @@ static const struct {
 	{"m.room.member", "{\"membership\":\"gone\"}", true, RC_BAD_JSON},
 	{"m.room.canonical_alias", "{\"alias\":\"#no:localhost\"}", true, RC_BAD_ALIAS},
 	{"m.room.canonical_alias", "{\"alias\":\"no\"}", true, RC_INVALID_PARAM},
-	{"m.room.power_levels", "{\"users\":{\"@alice:localhost\":\"100\"}}", true, RC_FORBIDDEN},
+	{"m.room.power_levels", "{\"users\":{\"@alice:localhost\":\"100\"}}", true, RC_BAD_JSON},
 	{"m.room.redaction", "{}", false, RC_INVALID_PARAM},
 };
 
