@@ -193,6 +193,7 @@ static struct http_conn *slot_take(struct http_server *server)
 	if (conn) {
 		memset(conn, 0, sizeof *conn);
 		conn->server = server;
+		conn->request.conn = conn; /* on the list others look at it */
 		conn->next = server->open_conns;
 		if (conn->next)
 			conn->next->link = &conn->next;
@@ -217,14 +218,15 @@ static void slot_give(struct http_conn *conn, bool for_reuse)
 	lock_drop(&server->conns_mu);
 }
 
-static struct http_conn *conn_open(struct http_server *server, struct MHD_Connection *mhd)
+static struct http_conn *conn_open(struct http_loop *loop, struct MHD_Connection *mhd)
 {
+	struct http_server *server = loop->server;
 	struct http_conn *conn = slot_take(server);
 	if (!conn)
 		return NULL;
+	conn->loop = loop;
 	conn->mhd = mhd;
 	conn->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-	conn->request.conn = conn;
 	arena_init(&conn->request.arena, server->config.request_budget_bytes);
 	conn->timer.fire = conn_timer_fired;
 	int64_t now_ms = clock_mono_ms(server->config.clock);
@@ -238,6 +240,7 @@ static void conn_close(struct http_conn *conn)
 {
 	struct http_server *server = conn->server;
 	timers_cancel(&server->timers, &conn->timer); /* before the descriptor can be another's */
+	conn->loop->closed_some = true;
 	COUNT_SUB(server->counters.connections, 1);
 	unsigned state = __atomic_load_n(&conn->request.state, __ATOMIC_ACQUIRE);
 	bool detached = (state & REQ_DETACHED) != 0;

@@ -58,6 +58,7 @@ struct http_conn;
 struct http_request {
 	struct http_conn *conn;
 	unsigned state;            /* REQ_*; atomic */
+	/* From here on all is cleared between two requests. */
 	struct queue_link link;    /* on the lane's queue */
 	struct timer park_timer;
 	struct arena arena;
@@ -86,6 +87,7 @@ struct http_request {
 
 struct http_conn {
 	struct http_server *server;
+	struct http_loop *loop;
 	struct http_conn *next, **link; /* list of open or of free connections, server->conns_mu */
 	struct MHD_Connection *mhd;
 	int fd;
@@ -102,6 +104,19 @@ struct lane {
 	unsigned depth;         /* queued; atomic */
 	unsigned threads_count; /* running */
 	thread *threads;
+};
+
+struct http_loop {
+	struct http_server *server;
+	struct MHD_Daemon *daemon;
+	int listen_fd, epoll_fd, wake_fd; /* epoll_fd is the daemon's */
+	bool pending;  /* something was resumed since the loop last looked; atomic */
+	bool asleep;   /* in poll(), or about to be; atomic */
+	bool leave;    /* atomic */
+	bool running;  /* the thread was started */
+	bool quiesced; /* no longer listening */
+	bool closed_some; /* a connection ended in this run */
+	thread thread;
 };
 
 /* Answers that the server gives by itself. */
@@ -128,7 +143,8 @@ struct http_server {
 	unsigned refs;          /* the owner and each detached request; atomic */
 	int listen_fd;
 	uint16_t port;
-	struct MHD_Daemon *daemon;
+	struct http_loop *loops;
+	unsigned loops_count;
 	struct timers timers;
 	struct lane lanes[LANE_COUNT];
 	struct own own[OWN_COUNT];
@@ -155,6 +171,12 @@ MUST_CHECK enum rc http_listen(const struct http_config *config, int *ret_fd, ui
                                struct fail *fail);
 /* Numeric; IPv4 in IPv6 is shown as IPv4; empty for other families. `size` >= INET6_ADDRSTRLEN. */
 void http_address_text(const struct sockaddr *address, char *ret_text, size_t size);
+
+/* http_loop.c */
+MUST_CHECK enum rc http_loops_start(struct http_server *server);
+void http_loops_stop(struct http_server *server); /* nothing may be suspended */
+void http_loops_wake(struct http_server *server);
+void http_loop_wake(struct http_loop *loop);      /* any thread */
 
 /* http_conn.c */
 MUST_CHECK enum rc http_conns_make(struct http_server *server);

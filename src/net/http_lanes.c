@@ -34,7 +34,9 @@ static unsigned state_of(const struct http_request *request)
 /* The loop thread calls http_on_call() again, which finds out from `state` what to do. */
 void http_resume(struct http_request *request)
 {
+	struct http_loop *loop = request->conn->loop;
 	MHD_resume_connection(request->conn->mhd);
+	http_loop_wake(loop); /* the request may be gone by now */
 }
 
 static void set_gone(struct http_request *request)

@@ -38,7 +38,7 @@ void *http_on_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
 	if (!conn)
 		return NULL;
 	struct http_request *request = &conn->request;
-	request->state = REQ_LOOP;
+	__atomic_store_n(&request->state, REQ_LOOP, __ATOMIC_RELEASE);
 	str whole = arena_dup(&request->arena, str_of(uri));
 	size_t mark = str_find(whole, '?');
 	request->path = str_first(whole, mark);
@@ -209,9 +209,11 @@ void http_request_finish(struct http_request *request)
 		arena_release(&arena);
 	else
 		arena_clear(&arena);
-	memset(request, 0, sizeof *request);
-	request->conn = conn;
+	/* `conn` and `state` stay readable for a thread that goes through all connections. */
+	memset((char *)request + offsetof(struct http_request, link), 0,
+	       sizeof *request - offsetof(struct http_request, link));
 	request->arena = arena;
+	__atomic_store_n(&request->state, 0, __ATOMIC_RELEASE);
 	if ((state & REQ_ABANDONED) != 0)
 		http_server_unref(server);
 }

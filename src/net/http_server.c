@@ -1,25 +1,9 @@
 /* Starting, stopping and counting. */
-#include "base/assert.h"
 #include "net/http_int.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-enum {
-	LOOP_STACK_BYTES = 256 * 1024,
-	POOL_EXTRA_BYTES = 4096,        /* beside the head: the library's notes on it, and our head */
-	POOL_INCREMENT_BYTES = 4096,
-};
-
-static size_t raw_uri(void *cls, struct MHD_Connection *mhd, char *text)
-{
-	(void)cls;
-	(void)mhd;
-	return strlen(text); /* percent-escapes are the router's */
-}
 
 static enum rc config_check(const struct http_config *config, struct fail *fail)
 {
@@ -34,49 +18,6 @@ static enum rc config_check(const struct http_config *config, struct fail *fail)
 	if (config->body_timeout_ms <= 0 || config->idle_timeout_ms <= 0)
 		return fail_set(fail, RC_INVALID_PARAM, "time-outs must be positive");
 	return RC_OK;
-}
-
-static struct MHD_Daemon *daemon_start(struct http_server *server, int listen_fd)
-{
-	const struct http_config *config = &server->config;
-	struct MHD_OptionItem pool[] = {
-		{MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)config->loop_threads, NULL},
-		{MHD_OPTION_END, 0, NULL},
-	};
-	if (config->loop_threads < 2)
-		pool[0].option = MHD_OPTION_END;
-	return MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL,
-		http_on_call, server,
-		MHD_OPTION_LISTEN_SOCKET, listen_fd,
-		MHD_OPTION_CONNECTION_LIMIT, config->connections_max,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		config->head_max_bytes + config->head_max_bytes / 2 + POOL_EXTRA_BYTES,
-		MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)POOL_INCREMENT_BYTES,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((config->idle_timeout_ms + 999) / 1000),
-		MHD_OPTION_THREAD_STACK_SIZE, (size_t)LOOP_STACK_BYTES,
-		MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, server,
-		MHD_OPTION_NOTIFY_CONNECTION, http_conn_notify, server,
-		MHD_OPTION_URI_LOG_CALLBACK, http_on_uri, server,
-		MHD_OPTION_UNESCAPE_CALLBACK, raw_uri, NULL,
-		MHD_OPTION_ARRAY, pool,
-		MHD_OPTION_END);
-}
-
-/*
- * The library's threads inherit our mask; signals are the main thread's. It gets a descriptor of its own, since
- * after some failures it has closed it and after others not.
- */
-static enum rc loops_start(struct http_server *server)
-{
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int fd = fcntl(server->listen_fd, F_DUPFD_CLOEXEC, 0);
-	if (fd >= 0)
-		server->daemon = daemon_start(server, fd);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return server->daemon ? RC_OK : RC_NOMEM;
 }
 
 static enum rc server_make(const struct http_config *config, struct http_server **ret_server)
@@ -123,8 +64,10 @@ static enum rc start_parts(struct http_server *server, struct fail *fail)
 		return rc;
 	rc = http_lanes_start(server);
 	if (rc == RC_OK)
-		rc = loops_start(server);
+		rc = http_loops_start(server);
 	if (rc != RC_OK) {
+		__atomic_store_n(&server->stopping, true, __ATOMIC_RELEASE);
+		http_loops_stop(server);
 		http_lanes_stop(server);
 		http_lanes_release(server);
 		timers_stop(&server->timers);
@@ -177,18 +120,16 @@ void http_server_stop(struct http_server *server, int64_t grace_ms)
 		return;
 	server->stopped = true;
 	__atomic_store_n(&server->stopping, true, __ATOMIC_RELEASE);
-	int library_fd = MHD_quiesce_daemon(server->daemon);
-	shutdown(server->listen_fd, SHUT_RDWR); /* closing would pull it from under the loops */
+	shutdown(server->listen_fd, SHUT_RDWR); /* the loops' descriptors are the same socket */
+	http_loops_wake(server);
 	http_conns_each(server, http_wake);
 	wait_idle(server, grace_ms);
 	__atomic_store_n(&server->closing, true, __ATOMIC_RELEASE);
 	http_lanes_stop(server);
 	http_conns_each(server, http_give_up);
-	/* The library asserts that nothing is suspended; all has been resumed by now. */
-	MHD_stop_daemon(server->daemon);
+	http_loops_stop(server); /* nothing is suspended: lanes are gone, the rest was given up */
 	timers_stop(&server->timers);
 	http_lanes_release(server);
-	close(library_fd);
 	close(server->listen_fd);
 	server->listen_fd = -1;
 }

@@ -166,6 +166,14 @@ void rig_await(struct rig *rig, const unsigned *counter, unsigned n)
 	assert_true(in_time);
 }
 
+unsigned rig_count(struct rig *rig, const unsigned *counter)
+{
+	lock_take(&rig->mu);
+	unsigned n = *counter;
+	lock_drop(&rig->mu);
+	return n;
+}
+
 void rig_let_go(struct rig *rig)
 {
 	lock_take(&rig->mu);

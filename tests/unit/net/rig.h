@@ -49,6 +49,7 @@ void rig_free(struct rig *rig);   /* stops what still runs */
 
 /* Waits until the counter (a member of rig) is at least `n`; fails the test after ten seconds. */
 void rig_await(struct rig *rig, const unsigned *counter, unsigned n);
+unsigned rig_count(struct rig *rig, const unsigned *counter);
 void rig_let_go(struct rig *rig);
 /* Advances the injected clock in small steps until `fd` has something to read or is closed. */
 void rig_advance_until_readable(struct rig *rig, int fd, int64_t step_ms, int64_t most_ms);
