@@ -132,7 +132,7 @@ static void checkpoint_finish(struct store *store)
 void checkpointer_committed(struct store *store)
 {
 	struct checkpointer *c = &store->checkpointer;
-	int turn = __atomic_load_n(&c->turn, __ATOMIC_ACQUIRE);
+	enum checkpoint_turn turn = __atomic_load_n(&c->turn, __ATOMIC_ACQUIRE);
 	if (turn == CHECKPOINT_WRITERS) {
 		checkpoint_finish(store);
 		__atomic_store_n(&c->turn, CHECKPOINT_NOBODYS, __ATOMIC_RELEASE);

@@ -158,6 +158,20 @@ static int64_t thread_cpu_ns(const char *name)
 	return sum;
 }
 
+/* Bytes that this process has handed to write() and the like. */
+static int64_t bytes_written(void)
+{
+	char line[128];
+	int64_t bytes = 0;
+	FILE *file = fopen("/proc/self/io", "r");
+	while (file && fgets(line, sizeof line, file))
+		if (sscanf(line, "wchar: %" SCNd64, &bytes) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return bytes;
+}
+
 static int order_ns(const void *a, const void *b)
 {
 	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -203,20 +217,21 @@ static void run(struct bench *bench, unsigned seconds)
 	lock_drop(&bench->mu);
 }
 
-static void report(struct bench *bench, double seconds, uint64_t commits, const char *directory)
+static void report(struct bench *bench, double seconds, uint64_t commits, int64_t bytes, const char *directory)
 {
 	size_t n = bench->messages < LATENCIES_MAX ? bench->messages : LATENCIES_MAX;
 	double count = (double)bench->messages;
 	qsort(bench->latencies_ns, n, sizeof bench->latencies_ns[0], order_ns);
 	printf("senders %zu rooms %zu: %.0f messages/s, %.1f messages a commit, %.0f commits/s, "
 	       "p50 %.0f us, p99 %.0f us, max %.1f ms; CPU a message: writer %.1f us, acks %.1f us, "
-	       "checkpoints %.1f us; fdatasync here %.0f us\n",
+	       "checkpoints %.1f us; %.1f kB written a message; fdatasync here %.0f us\n",
 		bench->senders_count, bench->rooms_count, count / seconds, count / (double)commits,
 		(double)commits / seconds, (double)bench->latencies_ns[n / 2] / 1000,
 		(double)bench->latencies_ns[n * 99 / 100] / 1000, (double)bench->latencies_ns[n - 1] / 1e6,
 		(double)thread_cpu_ns("store-writer") / 1000 / count,
 		(double)thread_cpu_ns("store-acks") / 1000 / count,
-		(double)thread_cpu_ns("checkpoint") / 1000 / count, fdatasync_us(directory));
+		(double)thread_cpu_ns("checkpoint") / 1000 / count, (double)bytes / 1000 / count,
+		fdatasync_us(directory));
 }
 
 int main(int argc, char **argv)
@@ -243,11 +258,11 @@ int main(int argc, char **argv)
 		return 1;
 	struct store_counters before, after;
 	store_counters(bench.store, &before);
-	int64_t started = now_ns();
+	int64_t started = now_ns(), bytes = bytes_written();
 	run(&bench, seconds);
 	double took = (double)(now_ns() - started) / 1e9;
 	store_counters(bench.store, &after);
-	report(&bench, took, after.commits - before.commits, argv[1]);
+	report(&bench, took, after.commits - before.commits, bytes_written() - bytes, argv[1]);
 	store_close(bench.store);
 	free(bench.latencies_ns);
 	return 0;

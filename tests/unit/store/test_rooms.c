@@ -578,6 +578,81 @@ static void receipts_replace_and_are_private(void **state)
 	assert_int_equal(count, 0);
 }
 
+/* ---- readers beside the writer ---- */
+
+struct watcher {
+	struct fixture *fixture;
+	thread thread;
+	int64_t room;
+	bool stop;      /* atomic */
+	int looks, wrong;
+};
+
+static enum rc count_joined(void *self, const struct state_entry *entry)
+{
+	*(int64_t *)self += entry->event > 0;
+	return RC_OK;
+}
+
+/* What a reader sees fits together: head, state, counts and position are of one moment. */
+static enum rc look(struct watcher *watcher, struct arena *arena)
+{
+	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
+	struct room_row room;
+	struct event_row head;
+	int64_t pos, joined, invited, type, members = 0;
+	TRY(txn_ro_begin(watcher->fixture->store, &txn));
+	TRY(txn_committed_pos(txn, &pos));
+	TRY(room_get(txn, arena, watcher->room, &room));
+	TRY(event_get(txn, arena, room.head_event, &head));
+	TRY(member_counts(txn, watcher->room, &joined, &invited));
+	TRY(type_nid_find(txn, STR("m.room.member"), &type));
+	TRY(snapshot_each(txn, room.snapshot, type, count_joined, &members));
+	watcher->looks++;
+	watcher->wrong += head.pos != room.last_pos || pos != head.pos || members != joined;
+	return RC_OK;
+}
+
+static void *watch(void *arg)
+{
+	struct watcher *watcher = arg;
+	struct arena CLEANUP(arena_release) arena;
+	arena_init(&arena, 1 << 20);
+	while (!__atomic_load_n(&watcher->stop, __ATOMIC_RELAXED)) {
+		arena_clear(&arena);
+		watcher->wrong += look(watcher, &arena) != RC_OK;
+	}
+	return NULL;
+}
+
+static void readers_see_whole_commits(void **state)
+{
+	struct fixture *f = *state;
+	enum { WATCHERS = 6, MEMBERS = 400 }; /* more watchers than readers: some wait for one */
+	struct watcher watchers[WATCHERS];
+	int64_t room = fixture_room(f, "!a");
+	fixture_member(f, room, "@first:x", MEMBERSHIP_JOIN);
+	for (int i = 0; i < WATCHERS; i++) {
+		watchers[i] = (struct watcher){.fixture = f, .room = room};
+		assert_int_equal(thread_start(&watchers[i].thread, "watcher", watch, &watchers[i]), RC_OK);
+	}
+	for (int i = 0; i < MEMBERS; i++) {
+		char user_id[32];
+		snprintf(user_id, sizeof user_id, "@m%d:x", i);
+		fixture_member(f, room, user_id, MEMBERSHIP_JOIN);
+	}
+	for (int i = 0; i < WATCHERS; i++) {
+		__atomic_store_n(&watchers[i].stop, true, __ATOMIC_RELAXED);
+		thread_join(watchers[i].thread);
+	}
+	for (int i = 0; i < WATCHERS; i++) {
+		assert_int_equal(watchers[i].wrong, 0);
+		assert_true(watchers[i].looks > 0);
+	}
+	assert_counts(f, room, MEMBERS + 1, 0);
+	fixture_check(f);
+}
+
 /* ---- aliases ---- */
 
 struct alias {
@@ -730,6 +805,7 @@ int main(void)
 		TEST(changed_rooms_by_span),
 		TEST(changed_rooms_by_user),
 		TEST(receipts_replace_and_are_private),
+		TEST(readers_see_whole_commits),
 		TEST(aliases_point_to_rooms),
 		TEST(failing_allocations_are_told),
 		TEST(check_finds_what_is_wrong),

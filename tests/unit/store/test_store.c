@@ -318,6 +318,57 @@ static void every_statement_prepares_with_parameters_in_order(void **state)
 	fixture_open(f);
 }
 
+/* The plan of a statement: what the engine says about each step, a line each. */
+static void plan_of(struct conn *conn, enum statement statement, char *plan, size_t max)
+{
+	sqlite3_stmt *stmt = NULL;
+	char sql[4096];
+	snprintf(sql, sizeof sql, "EXPLAIN QUERY PLAN %s", statement_texts[statement]);
+	plan[0] = '\0';
+	if (sqlite3_prepare_v2(conn->db, sql, -1, &stmt, NULL) != SQLITE_OK)
+		return; /* BEGIN and its like have none */
+	while (sqlite3_step(stmt) == SQLITE_ROW)
+		snprintf(plan + strlen(plan), max - strlen(plan), "%s\n", (const char *)sqlite3_column_text(stmt, 3));
+	sqlite3_finalize(stmt);
+}
+
+static bool may_scan(enum statement statement)
+{
+	static const enum statement walks[] = { /* of all there is, or of a table of one row */
+		STMT_numbers_get, STMT_numbers_set, STMT_tag_get, STMT_tag_set, STMT_account_each,
+		STMT_deactivation_each, STMT_deactivations_open, STMT_memberships_count, STMT_departures_due_count,
+	};
+	for (size_t i = 0; i < COUNT_OF(walks); i++)
+		if (walks[i] == statement)
+			return true;
+	return statement >= STMT_check_integrity; /* the last of the file: checks read everything */
+}
+
+/* An index that the engine does not choose is a scan that no test of a few rows notices. */
+static void no_statement_scans(void **state)
+{
+	struct fixture *f = *state;
+	static const struct { enum statement statement; const char *index; } chosen[] = {
+		{STMT_deactivation_finish, "departures_due"}, {STMT_departures_due, "departures_due"},
+		{STMT_departures_next, "departures_next"}, {STMT_rooms_changed_by_span, "events_pos"},
+		{STMT_receipt_rooms_by_span, "receipts_pos"}, {STMT_events_after, "events_room"},
+		{STMT_event_by_txn, "events_txn"}, {STMT_heroes, "memberships_pos"},
+		{STMT_device_delete_tokens, "tokens_user"}, {STMT_receipts_since, "receipts_room"},
+	};
+	struct conn *conn = &f->store->checkpointer.conn; /* idle here */
+	char plan[4096];
+	for (int i = 0; i < STMT_COUNT; i++) {
+		plan_of(conn, (enum statement)i, plan, sizeof plan);
+		if (strstr(plan, "SCAN ") && !may_scan((enum statement)i))
+			fail_msg("%s\n%s", statement_texts[i], plan);
+	}
+	for (size_t i = 0; i < COUNT_OF(chosen); i++) {
+		plan_of(conn, chosen[i].statement, plan, sizeof plan);
+		if (!strstr(plan, chosen[i].index))
+			fail_msg("%s\n%s", statement_texts[chosen[i].statement], plan);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -340,6 +391,7 @@ int main(void)
 		TEST(readers_see_one_moment),
 		TEST(check_is_silent_on_a_sound_store),
 		TEST(every_statement_prepares_with_parameters_in_order),
+		TEST(no_statement_scans),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
