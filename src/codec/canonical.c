@@ -98,6 +98,8 @@ static enum rc put_value(struct writer *w, json v, unsigned depth)
 	if (!json_is_container(v)) {
 		if (json_type(v) == YYJSON_TYPE_NUM)
 			return put_number(w, v);
+		if (json_type(v) == YYJSON_TYPE_RAW)
+			return refuse(w, "is a number beyond all bounds");
 		json_put(w->buf, v);
 		return RC_OK;
 	}

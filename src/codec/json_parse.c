@@ -59,8 +59,9 @@ enum rc json_parse(struct arena *arena, str text, json *ret_root, struct fail *f
 		return arena_status(arena);
 	if (text.n == 0)
 		return fail_set(fail, RC_NOT_JSON, "Not JSON: nothing was sent");
+	/* Numbers that no machine type holds are JSON all the same: they are kept as text, and canonical JSON refuses them. */
 	/* Without YYJSON_READ_INSITU the text is copied, and only read. */
-	yyjson_doc *doc = yyjson_read_opts(UNCONST(char *, text.p), text.n, YYJSON_READ_NOFLAG, &alc, &error);
+	yyjson_doc *doc = yyjson_read_opts(UNCONST(char *, text.p), text.n, YYJSON_READ_BIGNUM_AS_RAW, &alc, &error);
 	if (!doc)
 		return read_failed(arena, &error, fail);
 	json root = yyjson_doc_get_root(doc);

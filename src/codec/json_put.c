@@ -145,6 +145,9 @@ void json_put(struct buf *buf, json v)
 	case YYJSON_TYPE_NUM:
 		put_number(buf, v);
 		break;
+	case YYJSON_TYPE_RAW: /* a number that fits no machine type, as it was written */
+		buf_put(buf, str_bytes(yyjson_get_raw(UNCONST(yyjson_val *, v)), yyjson_get_len(UNCONST(yyjson_val *, v))));
+		break;
 	case YYJSON_TYPE_BOOL:
 		buf_put(buf, json_is_true(v) ? STR("true") : STR("false"));
 		break;

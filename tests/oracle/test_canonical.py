@@ -177,8 +177,8 @@ def test_what_python_refuses_is_refused():
             continue
         if form == "BAD_JSON":
             continue    # a key became another's twin, which Python does not mind
-        if form == "NOT_JSON" and b"e" in text and b"Infinity" in again:
-            continue    # 1e999: Python makes it infinite
+        if b"Infinity" in again:
+            continue    # 1e999: Python makes it infinite, here it is kept as written
         assert isinstance(form, bytes), text
         assert same(json.loads(form), value), text
         taken += 1
