@@ -71,6 +71,7 @@ static enum rc open_http(struct server *server, const struct settings *settings,
 		.clock = &clock_system,
 		.handler = api_http_handler(server->api),
 	};
+	config.own_headers = api_own_headers(&config.own_header_count);
 	if (!listen_parse(settings->http_listen, &config.listen_host, &config.listen_port))
 		return fail_set(fail, RC_INVALID_PARAM, "http.listen takes ADDRESS:PORT, not '%.*s'",
 		                STR_ARG(str_first(settings->http_listen, 80)));

@@ -6,7 +6,8 @@ import pytest
 
 from harness.client import V3, quote
 
-NAMED_VERSIONS = [f"v1.{n}" for n in range(1, 12)]
+# v1.11 promises authenticated media, which is not there yet.
+NAMED_VERSIONS = [f"v1.{n}" for n in range(1, 11)]
 
 
 def test_versions(anonymous):
