@@ -5,17 +5,18 @@
 
 enum rc account_data_put(struct txn_rw *txn, int64_t user, int64_t room, str type, str content)
 {
-	return RUN(txn, account_data_put, I(user), I(room), T(type), T(content), I(txn_next_pos(txn)));
+	return RUN(
+	    txn, account_data_put, I(user), I(room), T(type), T(content), I(txn_next_pos(txn)));
 }
 
-enum rc account_data_get(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t room, str type,
-	str *ret_content)
+enum rc account_data_get(
+    struct txn_ro *txn, struct arena *arena, int64_t user, int64_t room, str type, str *ret_content)
 {
 	return TEXT(txn, arena, ret_content, account_data_get, I(user), I(room), T(type));
 }
 
 enum rc account_data_since(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t since,
-	struct account_data_row **ret_rows, size_t *ret_count)
+    struct account_data_row **ret_rows, size_t *ret_count)
 {
 	struct rows rows = ROWS(arena, struct account_data_row);
 	struct query CLEANUP(query_close) q = QUERY(txn, account_data_since, I(user), I(since));
@@ -25,10 +26,10 @@ enum rc account_data_since(struct txn_ro *txn, struct arena *arena, int64_t user
 		if (!row)
 			break;
 		*row = (struct account_data_row){
-			.room = col_i64(&q, 0),
-			.pos = col_i64(&q, 1),
-			.type = col_dup(&q, 2, arena),
-			.content = col_dup(&q, 3, arena),
+		    .room = col_i64(&q, 0),
+		    .pos = col_i64(&q, 1),
+		    .type = col_dup(&q, 2, arena),
+		    .content = col_dup(&q, 3, arena),
 		};
 	}
 	TRY(arena_status(arena));
@@ -49,7 +50,8 @@ enum rc filter_put(struct txn_rw *txn, int64_t user, str json, int64_t *ret_filt
 	return NUMBER(&txn->ro, ret_filter_id, filter_add, I(user), digest_arg, T(json));
 }
 
-enum rc filter_get(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t filter_id, str *ret_json)
+enum rc filter_get(
+    struct txn_ro *txn, struct arena *arena, int64_t user, int64_t filter_id, str *ret_json)
 {
 	return TEXT(txn, arena, ret_json, filter_get, I(user), I(filter_id));
 }

@@ -10,31 +10,33 @@ enum { FOLDED_MAX_BYTES = 1024 };
 static enum rc account_row(const struct query *q, struct arena *arena, struct account *ret_account)
 {
 	struct account account = {
-		.user = col_i64(q, 0),
-		.user_id = col_dup(q, 1, arena),
-		.kind = (enum account_kind)col_i64(q, 2),
-		.admin = col_i64(q, 3) != 0,
-		.erased = col_i64(q, 4) != 0,
-		.created_ms = col_i64(q, 5),
-		.deactivated_ms = col_i64(q, 6),
-		.generation = col_i64(q, 7),
-		.password_phc = col_dup(q, 8, arena),
-		.displayname = col_dup(q, 9, arena),
-		.avatar_url = col_dup(q, 10, arena),
+	    .user = col_i64(q, 0),
+	    .user_id = col_dup(q, 1, arena),
+	    .kind = (enum account_kind)col_i64(q, 2),
+	    .admin = col_i64(q, 3) != 0,
+	    .erased = col_i64(q, 4) != 0,
+	    .created_ms = col_i64(q, 5),
+	    .deactivated_ms = col_i64(q, 6),
+	    .generation = col_i64(q, 7),
+	    .password_phc = col_dup(q, 8, arena),
+	    .displayname = col_dup(q, 9, arena),
+	    .avatar_url = col_dup(q, 10, arena),
 	};
 	TRY(arena_status(arena));
 	*ret_account = account;
 	return RC_OK;
 }
 
-enum rc account_get(struct txn_ro *txn, struct arena *arena, int64_t user, struct account *ret_account)
+enum rc account_get(
+    struct txn_ro *txn, struct arena *arena, int64_t user, struct account *ret_account)
 {
 	struct query CLEANUP(query_close) q = QUERY(txn, account_get, I(user));
 	TRY(query_step(&q));
 	return account_row(&q, arena, ret_account);
 }
 
-enum rc account_find(struct txn_ro *txn, struct arena *arena, str user_id, struct account *ret_account)
+enum rc account_find(
+    struct txn_ro *txn, struct arena *arena, str user_id, struct account *ret_account)
 {
 	struct query CLEANUP(query_close) q = QUERY(txn, account_find, T(user_id));
 	TRY(query_step(&q));
@@ -81,15 +83,16 @@ enum rc account_exists_nocase(struct txn_ro *txn, str user_id, bool *ret_exists)
 	return RC_OK;
 }
 
-enum rc account_add(struct txn_rw *txn, str user_id, enum account_kind kind, str password_phc, bool admin,
-	int64_t now_ms, int64_t *ret_user)
+enum rc account_add(struct txn_rw *txn, str user_id, enum account_kind kind, str password_phc,
+    bool admin, int64_t now_ms, int64_t *ret_user)
 {
 	char bytes[FOLDED_MAX_BYTES];
 	str key;
 	int64_t user;
 	TRY(folded(user_id, bytes, &key));
 	TRY(user_nid_make(txn, user_id, &user));
-	enum rc rc = RUN(txn, account_add, I(user), T(key), I(kind), T(password_phc), I(admin), I(now_ms));
+	enum rc rc =
+	    RUN(txn, account_add, I(user), T(key), I(kind), T(password_phc), I(admin), I(now_ms));
 	if (rc == RC_EXISTS)
 		return RC_USER_IN_USE;
 	if (rc == RC_OK)
@@ -143,8 +146,8 @@ enum rc account_check_generation(struct txn_ro *txn, int64_t user, int64_t gener
 
 enum rc registration_token_put(struct txn_rw *txn, const struct registration_token *token)
 {
-	return RUN(txn, registration_token_put, T(token->token), I(token->uses_allowed), I(token->uses),
-		I(token->expires_ms));
+	return RUN(txn, registration_token_put, T(token->token), I(token->uses_allowed),
+	    I(token->uses), I(token->expires_ms));
 }
 
 enum rc registration_token_valid(struct txn_ro *txn, str token, int64_t now_ms, bool *ret_valid)

@@ -18,7 +18,8 @@ static enum rc span_is_cheaper(struct txn_ro *txn, int64_t user, int64_t span, b
 	return RC_OK;
 }
 
-static enum rc rooms_collect(struct query *q, struct arena *arena, int64_t **ret_rooms, size_t *ret_count)
+static enum rc rooms_collect(
+    struct query *q, struct arena *arena, int64_t **ret_rooms, size_t *ret_count)
 {
 	struct rows rows = ROWS(arena, int64_t);
 	enum rc rc;
@@ -36,23 +37,25 @@ static enum rc rooms_collect(struct query *q, struct arena *arena, int64_t **ret
 	return RC_OK;
 }
 
-enum rc rooms_changed_for(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t since, int64_t to,
-	int64_t **ret_rooms, size_t *ret_count)
+enum rc rooms_changed_for(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t since,
+    int64_t to, int64_t **ret_rooms, size_t *ret_count)
 {
 	bool by_span;
 	TRY(span_is_cheaper(txn, user, to - since, &by_span));
-	struct query CLEANUP(query_close) q = by_span
+	struct query CLEANUP(query_close) q =
+	    by_span
 		? QUERY(txn, rooms_changed_by_span, I(user), I(since), I(to), I(MEMBERSHIP_KNOCK))
 		: QUERY(txn, rooms_changed_by_user, I(since), I(user), I(MEMBERSHIP_KNOCK), I(to));
 	return rooms_collect(&q, arena, ret_rooms, ret_count);
 }
 
-enum rc receipt_rooms_changed_for(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t since, int64_t to,
-	int64_t **ret_rooms, size_t *ret_count)
+enum rc receipt_rooms_changed_for(struct txn_ro *txn, struct arena *arena, int64_t user,
+    int64_t since, int64_t to, int64_t **ret_rooms, size_t *ret_count)
 {
 	bool by_span;
 	TRY(span_is_cheaper(txn, user, to - since, &by_span));
-	struct query CLEANUP(query_close) q = by_span
+	struct query CLEANUP(query_close) q =
+	    by_span
 		? QUERY(txn, receipt_rooms_by_span, I(user), I(MEMBERSHIP_JOIN), I(since), I(to))
 		: QUERY(txn, receipt_rooms_by_user, I(user), I(MEMBERSHIP_JOIN), I(since), I(to));
 	return rooms_collect(&q, arena, ret_rooms, ret_count);

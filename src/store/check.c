@@ -11,15 +11,15 @@ struct report {
 
 /* Statements of which each row is a finding (the engine's own says 'ok' when there is none). */
 static const enum statement checks[] = {
-	STMT_check_integrity,
-	STMT_check_foreign_keys,
-	STMT_check_membership_events,
-	STMT_check_heads,
-	STMT_check_snapshots,
-	STMT_check_member_counts,
-	STMT_check_positions,
-	STMT_check_departures,
-	STMT_check_flags,
+    STMT_check_integrity,
+    STMT_check_foreign_keys,
+    STMT_check_membership_events,
+    STMT_check_heads,
+    STMT_check_snapshots,
+    STMT_check_member_counts,
+    STMT_check_positions,
+    STMT_check_departures,
+    STMT_check_flags,
 };
 
 static enum rc check_run(struct txn_ro *txn, enum statement check, const struct report *report)
@@ -42,7 +42,8 @@ static enum membership membership_stated(struct arena *scratch, str canonical)
 	json root;
 	enum membership membership = MEMBERSHIP_NONE;
 	if (json_parse(scratch, canonical, &root, NULL) == RC_OK)
-		(void)membership_parse(json_get_text(json_get(root, STR("content")), STR("membership")), &membership);
+		(void)membership_parse(
+		    json_get_text(json_get(root, STR("content")), STR("membership")), &membership);
 	return membership;
 }
 
@@ -59,8 +60,9 @@ static enum rc check_membership_contents(struct txn_ro *txn, const struct report
 		if (stated == (enum membership)col_i64(&q, 0))
 			continue;
 		str user_id = col_text(&q, 2), room_id = col_text(&q, 3);
-		str finding = arena_printf(&scratch, "the membership of %.*s in %.*s is not what its event says",
-			STR_ARG(user_id), STR_ARG(room_id));
+		str finding = arena_printf(&scratch,
+		    "the membership of %.*s in %.*s is not what its event says", STR_ARG(user_id),
+		    STR_ARG(room_id));
 		TRY(arena_status(&scratch));
 		report->fn(report->self, finding);
 		findings++;

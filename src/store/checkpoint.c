@@ -19,9 +19,10 @@
 
 enum {
 	CHECKPOINT_CACHE_KIB = 64,
-	PASSES_MAX = 3,          /* of the thread, each over what came in during the last one */
-	REST_SMALL_PAGES = 128,  /* not worth another pass */
-	READERS_WAIT_MS = 10,    /* a restart waits that long for readers of the old WAL; they are quick */
+	PASSES_MAX = 3,         /* of the thread, each over what came in during the last one */
+	REST_SMALL_PAGES = 128, /* not worth another pass */
+	READERS_WAIT_MS =
+	    10, /* a restart waits that long for readers of the old WAL; they are quick */
 	READERS_WAIT_LONG_MS = 1000, /* when the WAL has become absurdly long */
 };
 
@@ -42,7 +43,8 @@ static void checkpoint_beside_writer(struct checkpointer *c)
 		enum rc rc = checkpoint(&c->conn, SQLITE_CHECKPOINT_PASSIVE, &log, &copied);
 		if (rc != RC_OK && rc != RC_BUSY)
 			log_failure(rc);
-		if (rc != RC_OK || __atomic_load_n(&c->wal_pages, __ATOMIC_RELAXED) - copied < REST_SMALL_PAGES)
+		if (rc != RC_OK ||
+		    __atomic_load_n(&c->wal_pages, __ATOMIC_RELAXED) - copied < REST_SMALL_PAGES)
 			return;
 	}
 }
@@ -126,7 +128,8 @@ static void checkpoint_finish(struct store *store)
 		log_failure(rc);
 	c->want_pages = pages + WAL_CHECKPOINT_PAGES;
 	if (pages >= c->long_pages)
-		c->long_pages = pages * 2; /* that wait was for nothing: it does not recur each time */
+		c->long_pages =
+		    pages * 2; /* that wait was for nothing: it does not recur each time */
 }
 
 void checkpointer_committed(struct store *store)

@@ -6,12 +6,12 @@
 #include "store/store_int.h"
 
 static const str state_texts[] = {
-	[DEPARTURE_PENDING] = STR_INIT("pending"),
-	[DEPARTURE_LEFT] = STR_INIT("left"),
-	[DEPARTURE_ALREADY_LEFT] = STR_INIT("already_left"),
-	[DEPARTURE_BANNED] = STR_INIT("banned"),
-	[DEPARTURE_NOT_RESIDENT] = STR_INIT("not_resident"),
-	[DEPARTURE_REFUSED] = STR_INIT("refused"),
+    [DEPARTURE_PENDING] = STR_INIT("pending"),
+    [DEPARTURE_LEFT] = STR_INIT("left"),
+    [DEPARTURE_ALREADY_LEFT] = STR_INIT("already_left"),
+    [DEPARTURE_BANNED] = STR_INIT("banned"),
+    [DEPARTURE_NOT_RESIDENT] = STR_INIT("not_resident"),
+    [DEPARTURE_REFUSED] = STR_INIT("refused"),
 };
 
 str departure_state_text(enum departure_state state)
@@ -30,15 +30,17 @@ static enum rc belongings_delete(struct txn_rw *txn, int64_t user)
 	return RUN(txn, filters_delete, I(user));
 }
 
-static enum rc job_add(struct txn_rw *txn, int64_t user, int64_t generation, bool erase, str actor, int64_t now_ms,
-	int64_t *ret_job)
+static enum rc job_add(struct txn_rw *txn, int64_t user, int64_t generation, bool erase, str actor,
+    int64_t now_ms, int64_t *ret_job)
 {
 	int64_t job;
-	TRY(NUMBER(&txn->ro, &job, deactivation_add, I(user), I(generation), I(now_ms), I(erase), T(actor)));
+	TRY(NUMBER(&txn->ro, &job, deactivation_add, I(user), I(generation), I(now_ms), I(erase),
+	    T(actor)));
 	FAULT("deactivation.accept.job");
 	TRY(RUN(txn, departures_add, I(job), I(user), I(MEMBERSHIP_JOIN), I(MEMBERSHIP_KNOCK)));
 	FAULT("deactivation.accept.rooms");
-	TRY(RUN(txn, deactivation_finish, I(now_ms), I(job))); /* at once, if there is no room to leave */
+	TRY(RUN(txn, deactivation_finish, I(now_ms),
+	    I(job))); /* at once, if there is no room to leave */
 	*ret_job = job;
 	return RC_OK;
 }
@@ -54,7 +56,7 @@ static enum rc accept_again(struct txn_rw *txn, int64_t user, bool erase, int64_
 }
 
 enum rc deactivation_accept(struct txn_rw *txn, int64_t user, bool erase, str actor, int64_t now_ms,
-	int64_t *ret_job, bool *ret_new)
+    int64_t *ret_job, bool *ret_new)
 {
 	int64_t generation, job;
 	enum rc rc = NUMBER(&txn->ro, &generation, account_generation, I(user));
@@ -81,16 +83,16 @@ enum rc deactivation_accept(struct txn_rw *txn, int64_t user, bool erase, str ac
 static struct departure departure_row(const struct query *q, struct arena *arena)
 {
 	return (struct departure){
-		.job = col_i64(q, 0),
-		.user = col_i64(q, 1),
-		.generation = col_i64(q, 2),
-		.room = col_i64(q, 3),
-		.user_id = col_dup(q, 4, arena),
-		.room_id = col_dup(q, 5, arena),
-		.state = (enum departure_state)col_i64(q, 6),
-		.attempts = col_i64(q, 7),
-		.next_try_ms = col_i64(q, 8),
-		.reason = col_dup(q, 9, arena),
+	    .job = col_i64(q, 0),
+	    .user = col_i64(q, 1),
+	    .generation = col_i64(q, 2),
+	    .room = col_i64(q, 3),
+	    .user_id = col_dup(q, 4, arena),
+	    .room_id = col_dup(q, 5, arena),
+	    .state = (enum departure_state)col_i64(q, 6),
+	    .attempts = col_i64(q, 7),
+	    .next_try_ms = col_i64(q, 8),
+	    .reason = col_dup(q, 9, arena),
 	};
 }
 
@@ -101,13 +103,15 @@ struct share {
 	struct departure *rows;
 };
 
-static enum rc shares_of_open_jobs(struct txn_ro *txn, struct rows *shares, int64_t now_ms, size_t max)
+static enum rc shares_of_open_jobs(
+    struct txn_ro *txn, struct rows *shares, int64_t now_ms, size_t max)
 {
 	struct query CLEANUP(query_close) q = QUERY(txn, deactivations_open);
 	enum rc rc;
 	while ((rc = query_step(&q)) == RC_OK) {
 		int64_t job = col_i64(&q, 0), due;
-		TRY(NUMBER(txn, &due, departures_due_count, I(job), I(now_ms), I((int64_t)max + 1)));
+		TRY(NUMBER(
+		    txn, &due, departures_due_count, I(job), I(now_ms), I((int64_t)max + 1)));
 		struct share *share = due > 0 ? rows_add(shares) : NULL;
 		if (share)
 			*share = (struct share){.job = job, .due = (size_t)due};
@@ -137,10 +141,11 @@ static bool quotas_give(struct share *shares, size_t count, size_t max)
 	return false;
 }
 
-static enum rc share_read(struct txn_ro *txn, struct arena *arena, int64_t now_ms, struct share *share)
+static enum rc share_read(
+    struct txn_ro *txn, struct arena *arena, int64_t now_ms, struct share *share)
 {
 	struct query CLEANUP(query_close) q =
-		QUERY(txn, departures_due, I(share->job), I(now_ms), I((int64_t)share->quota));
+	    QUERY(txn, departures_due, I(share->job), I(now_ms), I((int64_t)share->quota));
 	share->rows = arena_array(arena, struct departure, share->quota);
 	TRY(arena_status(arena));
 	for (size_t i = 0; i < share->quota; i++) {
@@ -151,8 +156,8 @@ static enum rc share_read(struct txn_ro *txn, struct arena *arena, int64_t now_m
 }
 
 /* The rows of all shares, round by round. */
-static enum rc shares_interleave(struct arena *arena, const struct share *shares, size_t count, size_t max,
-	struct departure **ret_departures, size_t *ret_count)
+static enum rc shares_interleave(struct arena *arena, const struct share *shares, size_t count,
+    size_t max, struct departure **ret_departures, size_t *ret_count)
 {
 	struct departure *departures = arena_array(arena, struct departure, max);
 	TRY(arena_status(arena));
@@ -171,7 +176,7 @@ static enum rc shares_interleave(struct arena *arena, const struct share *shares
 }
 
 enum rc departures_due(struct txn_ro *txn, struct arena *arena, int64_t now_ms, size_t max,
-	struct departure **ret_departures, size_t *ret_count, int64_t *ret_next_due_ms)
+    struct departure **ret_departures, size_t *ret_count, int64_t *ret_next_due_ms)
 {
 	struct rows rows = ROWS(arena, struct share);
 	TRY(shares_of_open_jobs(txn, &rows, now_ms, max));
@@ -191,21 +196,24 @@ enum rc departures_due(struct txn_ro *txn, struct arena *arena, int64_t now_ms, 
 	return RC_OK;
 }
 
-enum rc departure_end(struct txn_rw *txn, int64_t job, int64_t room, enum departure_state state, str reason,
-	str event_id, int64_t now_ms)
+enum rc departure_end(struct txn_rw *txn, int64_t job, int64_t room, enum departure_state state,
+    str reason, str event_id, int64_t now_ms)
 {
 	int64_t changes;
-	TRY(RUN_COUNTED(txn, &changes, departure_end, I(state), T(reason), T(event_id), I(now_ms), I(job), I(room)));
+	TRY(RUN_COUNTED(txn, &changes, departure_end, I(state), T(reason), T(event_id), I(now_ms),
+	    I(job), I(room)));
 	if (changes == 0)
 		return RC_CONFLICT;
 	FAULT("deactivation.departure.ended");
 	return RUN(txn, deactivation_finish, I(now_ms), I(job));
 }
 
-enum rc departure_retry(struct txn_rw *txn, int64_t job, int64_t room, str reason, int64_t next_try_ms)
+enum rc departure_retry(
+    struct txn_rw *txn, int64_t job, int64_t room, str reason, int64_t next_try_ms)
 {
 	int64_t changes;
-	TRY(RUN_COUNTED(txn, &changes, departure_retry, T(reason), I(next_try_ms), I(job), I(room)));
+	TRY(RUN_COUNTED(
+	    txn, &changes, departure_retry, T(reason), I(next_try_ms), I(job), I(room)));
 	return changes == 0 ? RC_CONFLICT : RC_OK;
 }
 
@@ -214,24 +222,24 @@ enum rc departure_retry(struct txn_rw *txn, int64_t job, int64_t room, str reaso
 static struct deactivation deactivation_row(const struct query *q, struct arena *arena)
 {
 	return (struct deactivation){
-		.job = col_i64(q, 0),
-		.user = col_i64(q, 1),
-		.generation = col_i64(q, 2),
-		.accepted_ms = col_i64(q, 3),
-		.finished_ms = col_i64(q, 4),
-		.erase = col_i64(q, 5) != 0,
-		.user_id = col_dup(q, 6, arena),
-		.actor = col_dup(q, 7, arena),
-		.total = col_i64(q, 8),
-		.left = col_i64(q, 9),
-		.pending = col_i64(q, 10),
-		.retrying = col_i64(q, 11),
-		.terminal = col_i64(q, 12),
+	    .job = col_i64(q, 0),
+	    .user = col_i64(q, 1),
+	    .generation = col_i64(q, 2),
+	    .accepted_ms = col_i64(q, 3),
+	    .finished_ms = col_i64(q, 4),
+	    .erase = col_i64(q, 5) != 0,
+	    .user_id = col_dup(q, 6, arena),
+	    .actor = col_dup(q, 7, arena),
+	    .total = col_i64(q, 8),
+	    .left = col_i64(q, 9),
+	    .pending = col_i64(q, 10),
+	    .retrying = col_i64(q, 11),
+	    .terminal = col_i64(q, 12),
 	};
 }
 
-enum rc deactivation_by_user(struct txn_ro *txn, struct arena *arena, int64_t user,
-	struct deactivation *ret_deactivation)
+enum rc deactivation_by_user(
+    struct txn_ro *txn, struct arena *arena, int64_t user, struct deactivation *ret_deactivation)
 {
 	int64_t job;
 	TRY(NUMBER(txn, &job, deactivation_of_user, I(user)));
@@ -243,7 +251,8 @@ enum rc deactivation_by_user(struct txn_ro *txn, struct arena *arena, int64_t us
 	return RC_OK;
 }
 
-enum rc deactivation_each(struct txn_ro *txn, struct arena *scratch, deactivation_fn *fn, void *self)
+enum rc deactivation_each(
+    struct txn_ro *txn, struct arena *scratch, deactivation_fn *fn, void *self)
 {
 	struct query CLEANUP(query_close) q = QUERY(txn, deactivation_each);
 	enum rc rc;
@@ -256,7 +265,8 @@ enum rc deactivation_each(struct txn_ro *txn, struct arena *scratch, deactivatio
 	return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
-enum rc departures_of(struct txn_ro *txn, struct arena *scratch, int64_t job, departure_fn *fn, void *self)
+enum rc departures_of(
+    struct txn_ro *txn, struct arena *scratch, int64_t job, departure_fn *fn, void *self)
 {
 	struct query CLEANUP(query_close) q = QUERY(txn, departures_of, I(job));
 	enum rc rc;

@@ -4,25 +4,28 @@
 
 #define HASH(sha) B((sha)->bytes, SHA256_BYTES)
 
-enum rc device_put(struct txn_rw *txn, int64_t user, str device_id, str initial_display_name, int64_t *ret_device)
+enum rc device_put(
+    struct txn_rw *txn, int64_t user, str device_id, str initial_display_name, int64_t *ret_device)
 {
 	enum rc rc = NUMBER(&txn->ro, ret_device, device_nid, I(user), T(device_id));
 	if (rc != RC_NOT_FOUND)
 		return rc;
-	return NUMBER(&txn->ro, ret_device, device_add, I(user), T(device_id), T(initial_display_name));
+	return NUMBER(
+	    &txn->ro, ret_device, device_add, I(user), T(device_id), T(initial_display_name));
 }
 
-enum rc device_find(struct txn_ro *txn, struct arena *arena, int64_t user, str device_id, struct device *ret_device)
+enum rc device_find(
+    struct txn_ro *txn, struct arena *arena, int64_t user, str device_id, struct device *ret_device)
 {
 	struct query CLEANUP(query_close) q = QUERY(txn, device_find, I(user), T(device_id));
 	TRY(query_step(&q));
 	struct device device = {
-		.nid = col_i64(&q, 0),
-		.user = col_i64(&q, 1),
-		.device_id = col_dup(&q, 2, arena),
-		.display_name = col_dup(&q, 3, arena),
-		.last_seen_ms = col_i64(&q, 4),
-		.last_seen_ip = col_dup(&q, 5, arena),
+	    .nid = col_i64(&q, 0),
+	    .user = col_i64(&q, 1),
+	    .device_id = col_dup(&q, 2, arena),
+	    .display_name = col_dup(&q, 3, arena),
+	    .last_seen_ms = col_i64(&q, 4),
+	    .last_seen_ip = col_dup(&q, 5, arena),
 	};
 	TRY(arena_status(arena));
 	*ret_device = device;
@@ -45,14 +48,14 @@ enum rc device_delete_all(struct txn_rw *txn, int64_t user, int64_t except_devic
 	return RUN(txn, devices_delete, I(user), I(kept));
 }
 
-static enum rc token_add(struct txn_rw *txn, int64_t user, int64_t device, const struct token_pair *pair,
-	int64_t predecessor)
+static enum rc token_add(struct txn_rw *txn, int64_t user, int64_t device,
+    const struct token_pair *pair, int64_t predecessor)
 {
 	if (pair->has_refresh)
 		return RUN(txn, token_add_refreshable, I(user), I(device), HASH(&pair->access),
-			I(pair->access_expires_ms), I(predecessor), HASH(&pair->refresh));
-	return RUN(txn, token_add, I(user), I(device), HASH(&pair->access), I(pair->access_expires_ms),
-		I(predecessor));
+		    I(pair->access_expires_ms), I(predecessor), HASH(&pair->refresh));
+	return RUN(txn, token_add, I(user), I(device), HASH(&pair->access),
+	    I(pair->access_expires_ms), I(predecessor));
 }
 
 enum rc token_put(struct txn_rw *txn, int64_t user, int64_t device, const struct token_pair *pair)
@@ -65,14 +68,14 @@ enum rc token_put(struct txn_rw *txn, int64_t user, int64_t device, const struct
 static enum rc session_row(const struct query *q, struct arena *arena, struct session *ret_session)
 {
 	struct session session = {
-		.user = col_i64(q, 0),
-		.device = col_i64(q, 1),
-		.generation = col_i64(q, 2),
-		.expires_ms = col_i64(q, 3),
-		.admin = col_i64(q, 4) != 0,
-		.kind = (enum account_kind)col_i64(q, 5),
-		.user_id = col_dup(q, 6, arena),
-		.device_id = col_dup(q, 7, arena),
+	    .user = col_i64(q, 0),
+	    .device = col_i64(q, 1),
+	    .generation = col_i64(q, 2),
+	    .expires_ms = col_i64(q, 3),
+	    .admin = col_i64(q, 4) != 0,
+	    .kind = (enum account_kind)col_i64(q, 5),
+	    .user_id = col_dup(q, 6, arena),
+	    .device_id = col_dup(q, 7, arena),
 	};
 	TRY(arena_status(arena));
 	*ret_session = session;
@@ -85,7 +88,7 @@ static enum rc unknown_token(enum rc rc)
 }
 
 enum rc session_find(struct txn_ro *txn, struct arena *arena, const struct sha256 *access,
-	struct session *ret_session)
+    struct session *ret_session)
 {
 	struct query CLEANUP(query_close) q = QUERY(txn, session_find, HASH(access));
 	TRY(unknown_token(query_step(&q)));
@@ -93,8 +96,9 @@ enum rc session_find(struct txn_ro *txn, struct arena *arena, const struct sha25
 }
 
 /* The pair of a refresh token: its row, and the row that dies with its first use (0: none). */
-static enum rc pair_by_refresh(struct txn_ro *txn, struct arena *arena, const struct sha256 *refresh,
-	struct session *ret_session, int64_t *ret_token, int64_t *ret_predecessor)
+static enum rc pair_by_refresh(struct txn_ro *txn, struct arena *arena,
+    const struct sha256 *refresh, struct session *ret_session, int64_t *ret_token,
+    int64_t *ret_predecessor)
 {
 	struct query CLEANUP(query_close) q = QUERY(txn, session_by_refresh, HASH(refresh));
 	TRY(unknown_token(query_step(&q)));
@@ -112,8 +116,8 @@ static enum rc predecessor_delete(struct txn_rw *txn, int64_t predecessor)
 	return RUN(txn, token_delete, I(predecessor));
 }
 
-enum rc token_refresh(struct txn_rw *txn, const struct sha256 *refresh, const struct token_pair *pair,
-	struct arena *arena, struct session *ret_session)
+enum rc token_refresh(struct txn_rw *txn, const struct sha256 *refresh,
+    const struct token_pair *pair, struct arena *arena, struct session *ret_session)
 {
 	struct session session;
 	int64_t token, predecessor;
@@ -152,8 +156,8 @@ enum rc token_delete_all(struct txn_rw *txn, int64_t user)
 	return RUN(txn, tokens_delete, I(user));
 }
 
-enum rc otk_counts(struct txn_ro *txn, struct arena *arena, int64_t device, struct otk_count **ret_counts,
-	size_t *ret_count)
+enum rc otk_counts(struct txn_ro *txn, struct arena *arena, int64_t device,
+    struct otk_count **ret_counts, size_t *ret_count)
 {
 	enum { ALGORITHMS_MAX = 32 };
 	struct otk_count *counts = arena_array(arena, struct otk_count, ALGORITHMS_MAX);

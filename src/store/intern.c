@@ -1,9 +1,9 @@
 /* Numbers of user ids, event types and state keys. */
+#include "base/heap.h"
 #include "store/accounts.h"
 #include "store/snapshot.h"
 #include "store/store_int.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- the cache of types: every event needs the number of its type ---- */
@@ -20,7 +20,7 @@ void type_cache_release(struct type_cache *cache)
 	str key;
 	void *value;
 	while (map_next(&cache->by_text, &cursor, &key, &value))
-		free(value);
+		heap_free(value);
 	map_release(&cache->by_text);
 	lock_destroy(&cache->mu);
 }
@@ -39,7 +39,7 @@ static void type_cache_put(struct type_cache *cache, str type, int64_t nid)
 {
 	if (nid > __atomic_load_n(&cache->committed, __ATOMIC_ACQUIRE))
 		return;
-	struct type_cache_entry *entry = malloc(sizeof *entry + type.n);
+	struct type_cache_entry *entry = heap_alloc(sizeof *entry + type.n);
 	if (!entry)
 		return;
 	entry->nid = nid;
@@ -53,7 +53,7 @@ static void type_cache_put(struct type_cache *cache, str type, int64_t nid)
 		entry = NULL;
 	}
 	lock_drop(&cache->mu);
-	free(entry);
+	heap_free(entry);
 }
 
 enum rc type_nid_find(struct txn_ro *txn, str type, int64_t *ret_type)

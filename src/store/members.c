@@ -4,17 +4,18 @@
 #include "store/store_int.h"
 
 static const str membership_texts[] = {
-	[MEMBERSHIP_NONE] = STR_INIT(""),
-	[MEMBERSHIP_JOIN] = STR_INIT("join"),
-	[MEMBERSHIP_INVITE] = STR_INIT("invite"),
-	[MEMBERSHIP_KNOCK] = STR_INIT("knock"),
-	[MEMBERSHIP_LEAVE] = STR_INIT("leave"),
-	[MEMBERSHIP_BAN] = STR_INIT("ban"),
+    [MEMBERSHIP_NONE] = STR_INIT(""),
+    [MEMBERSHIP_JOIN] = STR_INIT("join"),
+    [MEMBERSHIP_INVITE] = STR_INIT("invite"),
+    [MEMBERSHIP_KNOCK] = STR_INIT("knock"),
+    [MEMBERSHIP_LEAVE] = STR_INIT("leave"),
+    [MEMBERSHIP_BAN] = STR_INIT("ban"),
 };
 
 str membership_text(enum membership membership)
 {
-	return (size_t)membership < COUNT_OF(membership_texts) ? membership_texts[membership] : STR_EMPTY;
+	return (size_t)membership < COUNT_OF(membership_texts) ? membership_texts[membership]
+							       : STR_EMPTY;
 }
 
 bool membership_parse(str text, enum membership *ret_membership)
@@ -28,7 +29,8 @@ bool membership_parse(str text, enum membership *ret_membership)
 	return false;
 }
 
-static enum rc membership_now(struct txn_ro *txn, int64_t room, int64_t user, enum membership *ret_membership)
+static enum rc membership_now(
+    struct txn_ro *txn, int64_t room, int64_t user, enum membership *ret_membership)
 {
 	int64_t membership = MEMBERSHIP_NONE;
 	enum rc rc = NUMBER(txn, &membership, membership_get, I(room), I(user));
@@ -38,14 +40,15 @@ static enum rc membership_now(struct txn_ro *txn, int64_t room, int64_t user, en
 	return RC_OK;
 }
 
-enum rc membership_put(struct txn_rw *txn, const struct event_insert *in, int64_t event, int64_t pos)
+enum rc membership_put(
+    struct txn_rw *txn, const struct event_insert *in, int64_t event, int64_t pos)
 {
 	int64_t user;
 	enum membership before;
 	TRY(user_nid_make(txn, in->member_user_id, &user));
 	TRY(membership_now(&txn->ro, in->room, user, &before));
-	TRY(RUN(txn, membership_put, I(in->room), I(user), I(in->membership), I(event), I(pos), I(in->marked),
-		T(in->member_displayname), T(in->member_avatar_url)));
+	TRY(RUN(txn, membership_put, I(in->room), I(user), I(in->membership), I(event), I(pos),
+	    I(in->marked), T(in->member_displayname), T(in->member_avatar_url)));
 	int joined = (in->membership == MEMBERSHIP_JOIN) - (before == MEMBERSHIP_JOIN);
 	int invited = (in->membership == MEMBERSHIP_INVITE) - (before == MEMBERSHIP_INVITE);
 	if (joined == 0 && invited == 0)
@@ -56,22 +59,22 @@ enum rc membership_put(struct txn_rw *txn, const struct event_insert *in, int64_
 static struct member_row member_row(const struct query *q, struct arena *arena)
 {
 	return (struct member_row){
-		.room = col_i64(q, 0),
-		.user = col_i64(q, 1),
-		.membership = (enum membership)col_i64(q, 2),
-		.event = col_i64(q, 3),
-		.pos = col_i64(q, 4),
-		.marked = col_i64(q, 5) != 0,
-		.forgotten = col_i64(q, 6) != 0,
-		.user_id = col_dup(q, 7, arena),
-		.room_id = col_dup(q, 8, arena),
-		.displayname = col_dup(q, 9, arena),
-		.avatar_url = col_dup(q, 10, arena),
+	    .room = col_i64(q, 0),
+	    .user = col_i64(q, 1),
+	    .membership = (enum membership)col_i64(q, 2),
+	    .event = col_i64(q, 3),
+	    .pos = col_i64(q, 4),
+	    .marked = col_i64(q, 5) != 0,
+	    .forgotten = col_i64(q, 6) != 0,
+	    .user_id = col_dup(q, 7, arena),
+	    .room_id = col_dup(q, 8, arena),
+	    .displayname = col_dup(q, 9, arena),
+	    .avatar_url = col_dup(q, 10, arena),
 	};
 }
 
 enum rc member_get(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t user,
-	struct member_row *ret_member)
+    struct member_row *ret_member)
 {
 	struct query CLEANUP(query_close) q = QUERY(txn, member_get, I(room), I(user));
 	TRY(query_step(&q));
@@ -93,19 +96,21 @@ static enum rc members_walk(struct query *q, struct arena *scratch, member_fn *f
 	return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
-enum rc members_of_room(struct txn_ro *txn, struct arena *scratch, int64_t room, enum membership membership,
-	member_fn *fn, void *self)
+enum rc members_of_room(struct txn_ro *txn, struct arena *scratch, int64_t room,
+    enum membership membership, member_fn *fn, void *self)
 {
-	struct query CLEANUP(query_close) q = membership == MEMBERSHIP_NONE
+	struct query CLEANUP(query_close) q =
+	    membership == MEMBERSHIP_NONE
 		? QUERY(txn, members_of_room, I(room))
 		: QUERY(txn, members_of_room_being, I(room), I(membership));
 	return members_walk(&q, scratch, fn, self);
 }
 
-enum rc members_of_user(struct txn_ro *txn, struct arena *scratch, int64_t user, enum membership membership,
-	member_fn *fn, void *self)
+enum rc members_of_user(struct txn_ro *txn, struct arena *scratch, int64_t user,
+    enum membership membership, member_fn *fn, void *self)
 {
-	struct query CLEANUP(query_close) q = membership == MEMBERSHIP_NONE
+	struct query CLEANUP(query_close) q =
+	    membership == MEMBERSHIP_NONE
 		? QUERY(txn, members_of_user, I(user))
 		: QUERY(txn, members_of_user_being, I(user), I(membership));
 	return members_walk(&q, scratch, fn, self);
@@ -126,11 +131,11 @@ struct hero {
 };
 
 /* Inserts the members of one membership into `heroes`, which stays in order of pos and no longer than `max`. */
-static enum rc heroes_add(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t except_user,
-	enum membership membership, struct hero *heroes, size_t max, size_t *count)
+static enum rc heroes_add(struct txn_ro *txn, struct arena *arena, int64_t room,
+    int64_t except_user, enum membership membership, struct hero *heroes, size_t max, size_t *count)
 {
 	struct query CLEANUP(query_close) q =
-		QUERY(txn, heroes, I(room), I(membership), I(except_user), I((int64_t)max));
+	    QUERY(txn, heroes, I(room), I(membership), I(except_user), I((int64_t)max));
 	enum rc rc;
 	while ((rc = query_step(&q)) == RC_OK) {
 		struct hero hero = {col_dup(&q, 0, arena), col_i64(&q, 1)};
@@ -148,8 +153,8 @@ static enum rc heroes_add(struct txn_ro *txn, struct arena *arena, int64_t room,
 	return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
-enum rc room_heroes(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t except_user, size_t max,
-	str **ret_user_ids, size_t *ret_count)
+enum rc room_heroes(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t except_user,
+    size_t max, str **ret_user_ids, size_t *ret_count)
 {
 	struct hero *heroes = arena_array(arena, struct hero, max);
 	str *user_ids = arena_array(arena, str, max);
@@ -158,7 +163,8 @@ enum rc room_heroes(struct txn_ro *txn, struct arena *arena, int64_t room, int64
 	TRY(heroes_add(txn, arena, room, except_user, MEMBERSHIP_JOIN, heroes, max, &count));
 	TRY(heroes_add(txn, arena, room, except_user, MEMBERSHIP_INVITE, heroes, max, &count));
 	if (count == 0) {
-		TRY(heroes_add(txn, arena, room, except_user, MEMBERSHIP_LEAVE, heroes, max, &count));
+		TRY(heroes_add(
+		    txn, arena, room, except_user, MEMBERSHIP_LEAVE, heroes, max, &count));
 		TRY(heroes_add(txn, arena, room, except_user, MEMBERSHIP_BAN, heroes, max, &count));
 	}
 	TRY(arena_status(arena));

@@ -6,6 +6,7 @@
 #include "store/rooms.h"
 
 /* The current membership of `in->member_user_id` follows from this event. */
-MUST_CHECK enum rc membership_put(struct txn_rw *txn, const struct event_insert *in, int64_t event, int64_t pos);
+MUST_CHECK enum rc membership_put(
+    struct txn_rw *txn, const struct event_insert *in, int64_t event, int64_t pos);
 
 #endif

@@ -14,7 +14,7 @@ static const struct migration {
 static enum rc schema_version(struct conn *conn, int64_t *ret_version)
 {
 	TRY(conn_exec(conn, "CREATE TABLE IF NOT EXISTS schema_version("
-	                    "version INTEGER PRIMARY KEY) STRICT;"));
+			    "version INTEGER PRIMARY KEY) STRICT;"));
 	struct query CLEANUP(query_close) q = query_open(conn, STMT_schema_version, NULL, 0);
 	TRY(query_step(&q));
 	*ret_version = col_i64(&q, 0);
@@ -24,7 +24,8 @@ static enum rc schema_version(struct conn *conn, int64_t *ret_version)
 static enum rc migration_run(struct conn *conn, const struct migration *migration)
 {
 	char record[96];
-	snprintf(record, sizeof record, "INSERT INTO schema_version VALUES(%d); COMMIT;", migration->number);
+	snprintf(record, sizeof record, "INSERT INTO schema_version VALUES(%d); COMMIT;",
+	    migration->number);
 	enum rc rc = conn_exec(conn, "BEGIN IMMEDIATE;");
 	if (rc == RC_OK)
 		rc = conn_exec(conn, migration->sqlite);
@@ -41,20 +42,20 @@ enum rc store_migrate(struct store *store, struct fail *fail)
 	int64_t version;
 	enum rc rc = schema_version(conn, &version);
 	if (rc != RC_OK)
-		return fail_set(fail, rc, "The schema version of %s cannot be read: %s", store->path,
-			sqlite3_errmsg(conn->db));
+		return fail_set(fail, rc, "The schema version of %s cannot be read: %s",
+		    store->path, sqlite3_errmsg(conn->db));
 	int64_t newest = migrations[COUNT_OF(migrations) - 1].number;
 	if (version > newest)
 		return fail_set(fail, RC_CONFLICT,
-			"%s was written by a newer exeunt (schema %lld, this program knows up to %lld)",
-			store->path, (long long)version, (long long)newest);
+		    "%s was written by a newer exeunt (schema %lld, this program knows up to %lld)",
+		    store->path, (long long)version, (long long)newest);
 	for (size_t i = 0; i < COUNT_OF(migrations); i++) {
 		if (migrations[i].number <= version)
 			continue;
 		rc = migration_run(conn, &migrations[i]);
 		if (rc != RC_OK)
-			return fail_set(fail, rc, "Migration %d of %s failed: %s", migrations[i].number,
-				store->path, sqlite3_errmsg(conn->db));
+			return fail_set(fail, rc, "Migration %d of %s failed: %s",
+			    migrations[i].number, store->path, sqlite3_errmsg(conn->db));
 	}
 	return RC_OK;
 }

@@ -70,9 +70,11 @@ static unsigned char *inner_encode(const struct node *node, unsigned char *at)
 size_t node_encode(const struct node *node, unsigned char *bytes)
 {
 	_Static_assert(2 + LEAF_MAX * 3 * VARINT_MAX_BYTES <= NODE_MAX_BYTES, "a leaf fits");
-	_Static_assert(4 + (2 + CHILDREN_MAX) * VARINT_MAX_BYTES <= NODE_MAX_BYTES, "an inner node fits");
+	_Static_assert(
+	    4 + (2 + CHILDREN_MAX) * VARINT_MAX_BYTES <= NODE_MAX_BYTES, "an inner node fits");
 	bytes[0] = node->is_leaf ? 0 : 1;
-	unsigned char *end = node->is_leaf ? leaf_encode(node, bytes + 1) : inner_encode(node, bytes + 1);
+	unsigned char *end =
+	    node->is_leaf ? leaf_encode(node, bytes + 1) : inner_encode(node, bytes + 1);
 	return (size_t)(end - bytes);
 }
 
@@ -161,7 +163,8 @@ static enum rc node_read(struct txn_ro *txn, int64_t nid, struct node *ret_node)
 	TRY(rc);
 	str bytes = col_text(&q, 0);
 	TRY(node_decode(bytes, ret_node));
-	ASSERT(bytes.n <= NODE_MAX_BYTES); /* well-formed, so it has no more than node_encode() can write */
+	ASSERT(bytes.n <=
+	       NODE_MAX_BYTES); /* well-formed, so it has no more than node_encode() can write */
 	node_cache_put(&txn->store->nodes, nid, (const unsigned char *)bytes.p, bytes.n);
 	return RC_OK;
 }

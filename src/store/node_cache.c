@@ -4,11 +4,13 @@
  */
 #include "store/store_int.h"
 
-#include <stdlib.h>
+#include "base/heap.h"
+
 #include <string.h>
 
 struct node_cache_entry {
-	struct node_cache_entry *next; /* the ring; the hand stands on the entry before the next candidate */
+	struct node_cache_entry
+	    *next; /* the ring; the hand stands on the entry before the next candidate */
 	int64_t node;
 	uint32_t bytes_n;
 	bool recently_used;
@@ -16,7 +18,9 @@ struct node_cache_entry {
 };
 
 /* What an entry costs beside its bytes: itself, malloc's own, and two slots of the map (it is half full). */
-enum { ENTRY_OVERHEAD_BYTES = sizeof(struct node_cache_entry) + 16 + 2 * sizeof(struct map64_slot) };
+enum {
+	ENTRY_OVERHEAD_BYTES = sizeof(struct node_cache_entry) + 16 + 2 * sizeof(struct map64_slot)
+};
 
 void node_cache_init(struct node_cache *cache, size_t max_bytes)
 {
@@ -35,7 +39,7 @@ void node_cache_release(struct node_cache *cache)
 		uint64_t key;
 		void *value;
 		while (map64_next(&shard->nodes, &cursor, &key, &value))
-			free(value);
+			heap_free(value);
 		map64_release(&shard->nodes);
 		lock_destroy(&shard->mu);
 	}
@@ -77,7 +81,8 @@ static struct node_cache_entry *evict_locked(struct node_cache_shard *shard) REQ
 	return victim;
 }
 
-static void ring_add_locked(struct node_cache_shard *shard, struct node_cache_entry *entry) REQUIRES(shard->mu)
+static void ring_add_locked(struct node_cache_shard *shard, struct node_cache_entry *entry)
+    REQUIRES(shard->mu)
 {
 	if (shard->hand) {
 		entry->next = shard->hand->next;
@@ -93,7 +98,7 @@ static void ring_add_locked(struct node_cache_shard *shard, struct node_cache_en
 void node_cache_put(struct node_cache *cache, int64_t node, const unsigned char *bytes, size_t n)
 {
 	struct node_cache_shard *shard = shard_of(cache, node);
-	struct node_cache_entry *entry = malloc(sizeof *entry + n);
+	struct node_cache_entry *entry = heap_alloc(sizeof *entry + n);
 	if (!entry)
 		return;
 	*entry = (struct node_cache_entry){.node = node, .bytes_n = (uint32_t)n};
@@ -111,10 +116,10 @@ void node_cache_put(struct node_cache *cache, int64_t node, const unsigned char 
 		entry = NULL;
 	}
 	lock_drop(&shard->mu);
-	free(entry);
+	heap_free(entry);
 	while (evicted) {
 		struct node_cache_entry *next = evicted->next;
-		free(evicted);
+		heap_free(evicted);
 		evicted = next;
 	}
 }

@@ -46,7 +46,8 @@ enum rc txn_ro_begin(struct store *store, struct txn_ro **ret_txn)
 	struct reader *reader = reader_take(&store->readers);
 	enum rc rc = RC_OK;
 	if (!reader->conn.db) {
-		struct conn_options options = {.cache_kib = READER_CACHE_KIB, .busy_ms = READER_BUSY_MS};
+		struct conn_options options = {
+		    .cache_kib = READER_CACHE_KIB, .busy_ms = READER_BUSY_MS};
 		rc = conn_open(&reader->conn, store->path, &options);
 	}
 	if (rc == RC_OK)

@@ -8,15 +8,15 @@ static enum rc room_row(struct query *q, struct arena *arena, struct room_row *r
 {
 	TRY(query_step(q));
 	struct room_row room = {
-		.room = col_i64(q, 0),
-		.room_id = col_dup(q, 1, arena),
-		.version = col_dup(q, 2, arena),
-		.head_event = col_i64(q, 3),
-		.head_event_id = col_dup(q, 4, arena),
-		.depth = col_i64(q, 5),
-		.snapshot = col_i64(q, 6),
-		.last_pos = col_i64(q, 7),
-		.public_listed = col_i64(q, 8) != 0,
+	    .room = col_i64(q, 0),
+	    .room_id = col_dup(q, 1, arena),
+	    .version = col_dup(q, 2, arena),
+	    .head_event = col_i64(q, 3),
+	    .head_event_id = col_dup(q, 4, arena),
+	    .depth = col_i64(q, 5),
+	    .snapshot = col_i64(q, 6),
+	    .last_pos = col_i64(q, 7),
+	    .public_listed = col_i64(q, 8) != 0,
 	};
 	TRY(arena_status(arena));
 	*ret_room = room;
@@ -35,7 +35,8 @@ enum rc room_get(struct txn_ro *txn, struct arena *arena, int64_t room, struct r
 	return room_row(&q, arena, ret_room);
 }
 
-enum rc room_add(struct txn_rw *txn, str room_id, str version, bool public_listed, int64_t *ret_room)
+enum rc room_add(
+    struct txn_rw *txn, str room_id, str version, bool public_listed, int64_t *ret_room)
 {
 	return NUMBER(&txn->ro, ret_room, room_add, T(room_id), T(version), I(public_listed));
 }
@@ -62,8 +63,8 @@ enum rc alias_delete(struct txn_rw *txn, str alias)
 	return changes == 1 ? RC_OK : RC_NOT_FOUND;
 }
 
-enum rc aliases_of_room(struct txn_ro *txn, struct arena *arena, int64_t room, str **ret_aliases,
-	size_t *ret_count)
+enum rc aliases_of_room(
+    struct txn_ro *txn, struct arena *arena, int64_t room, str **ret_aliases, size_t *ret_count)
 {
 	struct rows rows = ROWS(arena, str);
 	struct query CLEANUP(query_close) q = QUERY(txn, aliases_of_room, I(room));
@@ -82,32 +83,32 @@ enum rc aliases_of_room(struct txn_ro *txn, struct arena *arena, int64_t room, s
 	return RC_OK;
 }
 
-enum rc receipt_put(struct txn_rw *txn, int64_t room, int64_t user, str type, str thread_id, str event_id,
-	int64_t ts_ms)
+enum rc receipt_put(struct txn_rw *txn, int64_t room, int64_t user, str type, str thread_id,
+    str event_id, int64_t ts_ms)
 {
 	return RUN(txn, receipt_put, I(room), I(user), T(type), T(thread_id), T(event_id), I(ts_ms),
-		I(txn_next_pos(txn)));
+	    I(txn_next_pos(txn)));
 }
 
-enum rc receipts_since(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t viewer, int64_t since,
-	int64_t to, struct receipt_row **ret_rows, size_t *ret_count)
+enum rc receipts_since(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t viewer,
+    int64_t since, int64_t to, struct receipt_row **ret_rows, size_t *ret_count)
 {
 	struct rows rows = ROWS(arena, struct receipt_row);
 	struct query CLEANUP(query_close) q =
-		QUERY(txn, receipts_since, I(room), I(since), I(to), I(viewer));
+	    QUERY(txn, receipts_since, I(room), I(since), I(to), I(viewer));
 	enum rc rc;
 	while ((rc = query_step(&q)) == RC_OK) {
 		struct receipt_row *row = rows_add(&rows);
 		if (!row)
 			break;
 		*row = (struct receipt_row){
-			.room = col_i64(&q, 0),
-			.pos = col_i64(&q, 1),
-			.ts_ms = col_i64(&q, 2),
-			.user_id = col_dup(&q, 3, arena),
-			.type = col_dup(&q, 4, arena),
-			.event_id = col_dup(&q, 5, arena),
-			.thread_id = col_dup(&q, 6, arena),
+		    .room = col_i64(&q, 0),
+		    .pos = col_i64(&q, 1),
+		    .ts_ms = col_i64(&q, 2),
+		    .user_id = col_dup(&q, 3, arena),
+		    .type = col_dup(&q, 4, arena),
+		    .event_id = col_dup(&q, 5, arena),
+		    .thread_id = col_dup(&q, 6, arena),
 		};
 	}
 	TRY(arena_status(arena));

@@ -8,8 +8,8 @@ void *rows_add(struct rows *rows)
 {
 	if (rows->count == rows->capacity) {
 		size_t capacity = rows->capacity ? rows->capacity * 2 : ROWS_FIRST;
-		void *grown = arena_grow(rows->arena, rows->first, rows->capacity * rows->size_bytes,
-			capacity * rows->size_bytes);
+		void *grown = arena_grow(rows->arena, rows->first,
+		    rows->capacity * rows->size_bytes, capacity * rows->size_bytes);
 		if (!grown)
 			return NULL;
 		rows->first = grown;

@@ -65,8 +65,8 @@ static enum rc leaf_divide(struct txn_rw *txn, const struct node *full, int64_t 
 	return node_store(txn, &inner, ret_nid);
 }
 
-static enum rc leaf_set(struct txn_rw *txn, struct node *leaf, const struct state_entry *entry, int64_t nid,
-	int64_t *ret_nid)
+static enum rc leaf_set(struct txn_rw *txn, struct node *leaf, const struct state_entry *entry,
+    int64_t nid, int64_t *ret_nid)
 {
 	unsigned position = leaf_position(leaf, entry->at);
 	struct state_entry *place = &leaf->entries[position];
@@ -78,12 +78,13 @@ static enum rc leaf_set(struct txn_rw *txn, struct node *leaf, const struct stat
 		return RC_OK;
 	}
 	*place = *entry;
-	return leaf->count > LEAF_MAX ? leaf_divide(txn, leaf, ret_nid) : node_store(txn, leaf, ret_nid);
+	return leaf->count > LEAF_MAX ? leaf_divide(txn, leaf, ret_nid)
+				      : node_store(txn, leaf, ret_nid);
 }
 
 /* The key differs from all below the inner node `nid` before its level: a node above both. */
 static enum rc inner_above(struct txn_rw *txn, const struct node *inner, int64_t nid, int level,
-	const struct state_entry *entry, int64_t *ret_nid)
+    const struct state_entry *entry, int64_t *ret_nid)
 {
 	struct node above = {.level = level, .some_key = inner->some_key};
 	above.children[key_nibble(inner->some_key, level)] = nid;
@@ -92,8 +93,8 @@ static enum rc inner_above(struct txn_rw *txn, const struct node *inner, int64_t
 }
 
 /* Recursive, at most LEVELS deep: node_load() refuses an inner node that is not deeper than the one above. */
-static enum rc subtree_set(struct txn_rw *txn, int64_t nid, int above, const struct state_entry *entry,
-	int64_t *ret_nid)
+static enum rc subtree_set(
+    struct txn_rw *txn, int64_t nid, int above, const struct state_entry *entry, int64_t *ret_nid)
 {
 	if (nid == 0)
 		return leaf_of_one(txn, entry, ret_nid);
@@ -113,8 +114,8 @@ static enum rc subtree_set(struct txn_rw *txn, int64_t nid, int above, const str
 	return RC_OK;
 }
 
-enum rc snapshot_set(struct txn_rw *txn, int64_t snapshot, struct state_key at, int64_t event,
-	int64_t *ret_snapshot)
+enum rc snapshot_set(
+    struct txn_rw *txn, int64_t snapshot, struct state_key at, int64_t event, int64_t *ret_snapshot)
 {
 	if (at.type < 0 || at.key < 0 || event <= 0)
 		return RC_INVALID_PARAM;
@@ -135,7 +136,8 @@ static bool inner_may_hold(const struct node *inner, int child, int64_t type)
 	return key_nibble(wanted, inner->level) == child;
 }
 
-static enum rc subtree_each(struct txn_ro *txn, int64_t nid, int above, int64_t type, snapshot_fn *fn, void *self)
+static enum rc subtree_each(
+    struct txn_ro *txn, int64_t nid, int above, int64_t type, snapshot_fn *fn, void *self)
 {
 	struct node node;
 	TRY(node_load(txn, nid, above, &node));
@@ -151,7 +153,8 @@ static enum rc subtree_each(struct txn_ro *txn, int64_t nid, int above, int64_t 
 	return RC_OK;
 }
 
-enum rc snapshot_each(struct txn_ro *txn, int64_t snapshot, int64_t type, snapshot_fn *fn, void *self)
+enum rc snapshot_each(
+    struct txn_ro *txn, int64_t snapshot, int64_t type, snapshot_fn *fn, void *self)
 {
 	return snapshot == 0 ? RC_OK : subtree_each(txn, snapshot, -1, type, fn, self);
 }

@@ -18,26 +18,29 @@ enum side { BEFORE, AFTER };
 static enum rc report_one(const struct diff *diff, const struct state_entry *only, enum side side)
 {
 	struct state_entry nothing = {only->at, 0};
-	return side == BEFORE ? diff->fn(diff->self, only, &nothing) : diff->fn(diff->self, &nothing, only);
+	return side == BEFORE ? diff->fn(diff->self, only, &nothing)
+			      : diff->fn(diff->self, &nothing, only);
 }
 
-static enum rc report_both(const struct diff *diff, const struct state_entry *mine, const struct state_entry *other,
-	enum side side)
+static enum rc report_both(const struct diff *diff, const struct state_entry *mine,
+    const struct state_entry *other, enum side side)
 {
 	if (mine->event == other->event)
 		return RC_OK;
-	return side == BEFORE ? diff->fn(diff->self, mine, other) : diff->fn(diff->self, other, mine);
+	return side == BEFORE ? diff->fn(diff->self, mine, other)
+			      : diff->fn(diff->self, other, mine);
 }
 
 /* Entries of one side, in order, against a leaf of the other. */
-static enum rc entries_leaf_diff(const struct diff *diff, const struct state_entry *entries, unsigned count,
-	enum side side, const struct node *leaf)
+static enum rc entries_leaf_diff(const struct diff *diff, const struct state_entry *entries,
+    unsigned count, enum side side, const struct node *leaf)
 {
 	enum side other = side == BEFORE ? AFTER : BEFORE;
 	unsigned i = 0, j = 0;
 	while (i < count || j < leaf->count) {
-		int order = i == count ? 1 : j == leaf->count ? -1
-			: key_compare(entries[i].at, leaf->entries[j].at);
+		int order = i == count         ? 1
+			    : j == leaf->count ? -1
+					       : key_compare(entries[i].at, leaf->entries[j].at);
 		if (order < 0)
 			TRY(report_one(diff, &entries[i++], side));
 		else if (order > 0)
@@ -49,8 +52,8 @@ static enum rc entries_leaf_diff(const struct diff *diff, const struct state_ent
 }
 
 /* Those of `entries` that belong under child `child` of `inner`, or (child -1) under none. */
-static unsigned entries_pick(const struct state_entry *entries, unsigned count, const struct node *inner, int child,
-	struct state_entry *picked)
+static unsigned entries_pick(const struct state_entry *entries, unsigned count,
+    const struct node *inner, int child, struct state_entry *picked)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < count; i++) {
@@ -63,8 +66,8 @@ static unsigned entries_pick(const struct state_entry *entries, unsigned count, 
 }
 
 /* Entries of one side against a subtree of the other (nid 0: nothing there). */
-static enum rc entries_diff(const struct diff *diff, const struct state_entry *entries, unsigned count,
-	enum side side, int64_t nid, int above)
+static enum rc entries_diff(const struct diff *diff, const struct state_entry *entries,
+    unsigned count, enum side side, int64_t nid, int above)
 {
 	struct node node = {.is_leaf = true};
 	if (nid != 0)
@@ -86,8 +89,8 @@ static enum rc entries_diff(const struct diff *diff, const struct state_entry *e
 static enum rc subtrees_diff(const struct diff *diff, const int64_t nids[2], const int above[2]);
 
 /* `deep` lies entirely under one child of `high`; `side` is the side of `high`. */
-static enum rc nested_diff(const struct diff *diff, const struct node *high, int64_t deep, int deep_child,
-	int deep_above, enum side side)
+static enum rc nested_diff(const struct diff *diff, const struct node *high, int64_t deep,
+    int deep_child, int deep_above, enum side side)
 {
 	for (int child = 0; child < CHILDREN_MAX; child++) {
 		int64_t nids[2] = {0, 0};
@@ -100,8 +103,8 @@ static enum rc nested_diff(const struct diff *diff, const struct node *high, int
 	return RC_OK;
 }
 
-static enum rc inners_diff(const struct diff *diff, const struct node nodes[2], const int64_t nids[2],
-	const int above[2])
+static enum rc inners_diff(
+    const struct diff *diff, const struct node nodes[2], const int64_t nids[2], const int above[2])
 {
 	int differs = key_first_difference(nodes[0].some_key, nodes[1].some_key);
 	int level = nodes[0].level < nodes[1].level ? nodes[0].level : nodes[1].level;
@@ -111,8 +114,8 @@ static enum rc inners_diff(const struct diff *diff, const struct node nodes[2], 
 	}
 	if (nodes[0].level != nodes[1].level) {
 		enum side high = nodes[0].level < nodes[1].level ? BEFORE : AFTER;
-		return nested_diff(diff, &nodes[high], nids[!high], key_nibble(nodes[!high].some_key, level),
-			above[!high], high);
+		return nested_diff(diff, &nodes[high], nids[!high],
+		    key_nibble(nodes[!high].some_key, level), above[!high], high);
 	}
 	for (int child = 0; child < CHILDREN_MAX; child++) {
 		int64_t children[2] = {nodes[0].children[child], nodes[1].children[child]};
@@ -132,15 +135,16 @@ static enum rc subtrees_diff(const struct diff *diff, const int64_t nids[2], con
 		if (nids[side] != 0)
 			TRY(node_load(diff->txn, nids[side], above[side], &nodes[side]));
 	if (nodes[BEFORE].is_leaf)
-		return entries_diff(diff, nodes[BEFORE].entries, nodes[BEFORE].count, BEFORE, nids[AFTER],
-			above[AFTER]);
+		return entries_diff(diff, nodes[BEFORE].entries, nodes[BEFORE].count, BEFORE,
+		    nids[AFTER], above[AFTER]);
 	if (nodes[AFTER].is_leaf)
-		return entries_diff(diff, nodes[AFTER].entries, nodes[AFTER].count, AFTER, nids[BEFORE],
-			above[BEFORE]);
+		return entries_diff(diff, nodes[AFTER].entries, nodes[AFTER].count, AFTER,
+		    nids[BEFORE], above[BEFORE]);
 	return inners_diff(diff, nodes, nids, above);
 }
 
-enum rc snapshot_diff(struct txn_ro *txn, int64_t before, int64_t after, snapshot_diff_fn *fn, void *self)
+enum rc snapshot_diff(
+    struct txn_ro *txn, int64_t before, int64_t after, snapshot_diff_fn *fn, void *self)
 {
 	struct diff diff = {txn, fn, self};
 	const int64_t nids[2] = {before, after};

@@ -52,10 +52,10 @@ static enum rc conn_configure(struct conn *conn, const struct conn_options *opti
 {
 	char sql[512];
 	sqlite3_snprintf(sizeof sql, sql,
-		"PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-		"PRAGMA wal_autocheckpoint=0; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF;"
-		"PRAGMA cache_size=-%d; PRAGMA query_only=%d;",
-		options->cache_kib, options->write ? 0 : 1);
+	    "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+	    "PRAGMA wal_autocheckpoint=0; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF;"
+	    "PRAGMA cache_size=-%d; PRAGMA query_only=%d;",
+	    options->cache_kib, options->write ? 0 : 1);
 	TRY(conn_exec(conn, sql));
 	/* The last connection to close leaves the WAL file as long as it is: see writer_int.h. */
 	int persist = 1;
@@ -85,7 +85,8 @@ void conn_close(struct conn *conn)
 	sqlite3_close_v2(TAKE(conn->db));
 }
 
-static enum rc prepare(struct conn *conn, enum statement statement, unsigned flags, sqlite3_stmt **ret_stmt)
+static enum rc prepare(
+    struct conn *conn, enum statement statement, unsigned flags, sqlite3_stmt **ret_stmt)
 {
 	const char *text = statement_texts[statement];
 	return sqlite_rc(sqlite3_prepare_v3(conn->db, text, -1, flags, ret_stmt, NULL));
@@ -104,10 +105,12 @@ static enum rc bind(sqlite3_stmt *stmt, int at, const struct arg *arg)
 	const char *p = arg->bytes.n ? arg->bytes.p : ""; /* a NULL pointer would be SQL's NULL */
 	if (arg->kind == ARG_BYTES)
 		return sqlite_rc(sqlite3_bind_blob64(stmt, at, p, arg->bytes.n, SQLITE_STATIC));
-	return sqlite_rc(sqlite3_bind_text64(stmt, at, p, arg->bytes.n, SQLITE_STATIC, SQLITE_UTF8));
+	return sqlite_rc(
+	    sqlite3_bind_text64(stmt, at, p, arg->bytes.n, SQLITE_STATIC, SQLITE_UTF8));
 }
 
-struct query query_open(struct conn *conn, enum statement statement, const struct arg *args, size_t count)
+struct query query_open(
+    struct conn *conn, enum statement statement, const struct arg *args, size_t count)
 {
 	struct query q = {.conn = conn};
 	sqlite3_stmt **kept = &conn->statements[statement];
@@ -175,17 +178,18 @@ str col_dup(const struct query *query, int column, struct arena *arena)
 }
 
 enum rc sql_run(struct txn_rw *txn, enum statement statement, const struct arg *args, size_t count,
-	int64_t *ret_changes)
+    int64_t *ret_changes)
 {
-	struct query CLEANUP(query_close) q = query_open(txn_conn(txn_reading(txn)), statement, args, count);
+	struct query CLEANUP(query_close) q =
+	    query_open(txn_conn(txn_reading(txn)), statement, args, count);
 	TRY(query_run(&q));
 	if (ret_changes)
 		*ret_changes = query_changes(&q);
 	return RC_OK;
 }
 
-enum rc sql_number(struct txn_ro *txn, enum statement statement, const struct arg *args, size_t count,
-	int64_t *ret_number)
+enum rc sql_number(struct txn_ro *txn, enum statement statement, const struct arg *args,
+    size_t count, int64_t *ret_number)
 {
 	struct query CLEANUP(query_close) q = query_open(txn_conn(txn), statement, args, count);
 	TRY(query_step(&q));
@@ -194,7 +198,7 @@ enum rc sql_number(struct txn_ro *txn, enum statement statement, const struct ar
 }
 
 enum rc sql_text(struct txn_ro *txn, enum statement statement, const struct arg *args, size_t count,
-	struct arena *arena, str *ret_text)
+    struct arena *arena, str *ret_text)
 {
 	struct query CLEANUP(query_close) q = query_open(txn_conn(txn), statement, args, count);
 	TRY(query_step(&q));

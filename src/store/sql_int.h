@@ -24,7 +24,7 @@ enum statement {
 extern const char *const statement_texts[STMT_COUNT];
 
 struct conn {
-	sqlite3 *db;                        /* NULL: closed */
+	sqlite3 *db;                          /* NULL: closed */
 	sqlite3_stmt *statements[STMT_COUNT]; /* prepared when first needed */
 };
 
@@ -34,9 +34,11 @@ struct conn_options {
 	int busy_ms;
 };
 
-MUST_CHECK enum rc conn_open(struct conn *conn, const char *path, const struct conn_options *options);
+MUST_CHECK enum rc conn_open(
+    struct conn *conn, const char *path, const struct conn_options *options);
 void conn_close(struct conn *conn); /* also for half-open ones */
-MUST_CHECK enum rc conn_exec(struct conn *conn, const char *sql); /* any number of statements, no result */
+MUST_CHECK enum rc conn_exec(
+    struct conn *conn, const char *sql); /* any number of statements, no result */
 MUST_CHECK enum rc conn_run(struct conn *conn, enum statement statement);
 enum rc sqlite_rc(int code); /* of a result code of SQLite, extended or not */
 
@@ -60,39 +62,46 @@ struct query {
 };
 
 /* Arguments are $1, $2, …; their texts must live until the query is closed. */
-struct query query_open(struct conn *conn, enum statement statement, const struct arg *args, size_t count);
+struct query query_open(
+    struct conn *conn, enum statement statement, const struct arg *args, size_t count);
 void query_close(struct query *query);
 MUST_CHECK enum rc query_step(struct query *query); /* RC_OK: a row; RC_NOT_FOUND: no more */
-MUST_CHECK enum rc query_run(struct query *query);  /* to the end; RC_EXISTS: a unique key is taken */
-int64_t query_changes(const struct query *query);   /* rows that the statement just run wrote */
+MUST_CHECK enum rc query_run(
+    struct query *query);                         /* to the end; RC_EXISTS: a unique key is taken */
+int64_t query_changes(const struct query *query); /* rows that the statement just run wrote */
 
 int64_t col_i64(const struct query *query, int column);
-str col_text(const struct query *query, int column);                          /* until the next step */
+str col_text(const struct query *query, int column); /* until the next step */
 str col_dup(const struct query *query, int column, struct arena *arena);
 
 #define ARGS(...) ((const struct arg[]){__VA_ARGS__})
-#define QUERY(txn, name, ...)                                                                    \
-	query_open(txn_conn(txn), STMT_##name, ARGS(__VA_ARGS__), sizeof ARGS(__VA_ARGS__) / sizeof(struct arg))
+#define QUERY(txn, name, ...)                                                                      \
+	query_open(txn_conn(txn), STMT_##name, ARGS(__VA_ARGS__),                                  \
+	    sizeof ARGS(__VA_ARGS__) / sizeof(struct arg))
 
 struct conn *txn_conn(const struct txn_ro *txn);
 
 /* Runs a statement without rows; `ret_changes` may be NULL. */
-MUST_CHECK enum rc sql_run(struct txn_rw *txn, enum statement statement, const struct arg *args, size_t count,
-                           int64_t *ret_changes);
-#define RUN(txn, name, ...)                                                                      \
-	sql_run((txn), STMT_##name, ARGS(__VA_ARGS__), sizeof ARGS(__VA_ARGS__) / sizeof(struct arg), NULL)
-#define RUN_COUNTED(txn, ret_changes, name, ...)                                                 \
-	sql_run((txn), STMT_##name, ARGS(__VA_ARGS__), sizeof ARGS(__VA_ARGS__) / sizeof(struct arg), (ret_changes))
+MUST_CHECK enum rc sql_run(struct txn_rw *txn, enum statement statement, const struct arg *args,
+    size_t count, int64_t *ret_changes);
+#define RUN(txn, name, ...)                                                                        \
+	sql_run((txn), STMT_##name, ARGS(__VA_ARGS__),                                             \
+	    sizeof ARGS(__VA_ARGS__) / sizeof(struct arg), NULL)
+#define RUN_COUNTED(txn, ret_changes, name, ...)                                                   \
+	sql_run((txn), STMT_##name, ARGS(__VA_ARGS__),                                             \
+	    sizeof ARGS(__VA_ARGS__) / sizeof(struct arg), (ret_changes))
 
 /* The integer in the first column of the first row. RC_NOT_FOUND. */
-MUST_CHECK enum rc sql_number(struct txn_ro *txn, enum statement statement, const struct arg *args, size_t count,
-                              int64_t *ret_number);
-#define NUMBER(txn, ret_number, name, ...)                                                       \
-	sql_number((txn), STMT_##name, ARGS(__VA_ARGS__), sizeof ARGS(__VA_ARGS__) / sizeof(struct arg), (ret_number))
+MUST_CHECK enum rc sql_number(struct txn_ro *txn, enum statement statement, const struct arg *args,
+    size_t count, int64_t *ret_number);
+#define NUMBER(txn, ret_number, name, ...)                                                         \
+	sql_number((txn), STMT_##name, ARGS(__VA_ARGS__),                                          \
+	    sizeof ARGS(__VA_ARGS__) / sizeof(struct arg), (ret_number))
 /* The text in the first column of the first row. RC_NOT_FOUND. */
-MUST_CHECK enum rc sql_text(struct txn_ro *txn, enum statement statement, const struct arg *args, size_t count,
-                            struct arena *arena, str *ret_text);
-#define TEXT(txn, arena, ret_text, name, ...)                                                    \
-	sql_text((txn), STMT_##name, ARGS(__VA_ARGS__), sizeof ARGS(__VA_ARGS__) / sizeof(struct arg), (arena), (ret_text))
+MUST_CHECK enum rc sql_text(struct txn_ro *txn, enum statement statement, const struct arg *args,
+    size_t count, struct arena *arena, str *ret_text);
+#define TEXT(txn, arena, ret_text, name, ...)                                                      \
+	sql_text((txn), STMT_##name, ARGS(__VA_ARGS__),                                            \
+	    sizeof ARGS(__VA_ARGS__) / sizeof(struct arg), (arena), (ret_text))
 
 #endif

@@ -1,11 +1,11 @@
 #include "store/store_int.h"
 
 #include "base/assert.h"
+#include "base/heap.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -44,8 +44,10 @@ static enum rc fail_errno(struct fail *fail, const char *what, const char *path)
 
 static enum rc paths_make(struct store *store, str directory, struct fail *fail)
 {
-	if (directory.n == 0 || directory.n >= sizeof store->directory || memchr(directory.p, '\0', directory.n))
-		return fail_set(fail, RC_INVALID_PARAM, "The data directory is empty or too long a path");
+	if (directory.n == 0 || directory.n >= sizeof store->directory ||
+	    memchr(directory.p, '\0', directory.n))
+		return fail_set(
+		    fail, RC_INVALID_PARAM, "The data directory is empty or too long a path");
 	memcpy(store->directory, directory.p, directory.n);
 	snprintf(store->path, sizeof store->path, "%s/exeunt.db", store->directory);
 	return RC_OK;
@@ -62,7 +64,7 @@ static enum rc directory_lock(struct store *store, struct fail *fail)
 		return RC_OK;
 	if (errno == EWOULDBLOCK)
 		return fail_set(fail, RC_EXISTS, "Another exeunt has the data directory %s open",
-			store->directory);
+		    store->directory);
 	return fail_errno(fail, "Cannot lock", path);
 }
 
@@ -87,7 +89,7 @@ static enum rc database_open(struct store *store, struct fail *fail)
 	enum rc rc = conn_open(conn, store->path, &options);
 	if (rc != RC_OK)
 		return fail_set(fail, rc, "Cannot open the database %s: %s", store->path,
-			rc == RC_CORRUPT ? "it is damaged or no database" : rc_sentence(rc));
+		    rc == RC_CORRUPT ? "it is damaged or no database" : rc_sentence(rc));
 	TRY(store_migrate(store, fail));
 	rc = wal_lay_out(store);
 	if (rc != RC_OK && rc != RC_DISK_FULL) /* a full disk can still be read from */
@@ -106,7 +108,7 @@ static enum rc threads_start(struct store *store, struct fail *fail)
 enum rc store_open(const struct store_config *config, struct store **ret_store, struct fail *fail)
 {
 	pthread_once(&sqlite_once, sqlite_configure);
-	struct store *store = calloc(1, sizeof *store);
+	struct store *store = heap_new(struct store);
 	if (!store)
 		return RC_NOMEM;
 	store->magic = STORE_MAGIC;
@@ -145,7 +147,7 @@ void store_close(struct store *store)
 	if (store->lock_fd >= 0)
 		close(store->lock_fd);
 	store->magic = 0;
-	free(store);
+	heap_free(store);
 }
 
 str store_tag(const struct store *store)
@@ -162,9 +164,9 @@ void store_counters(struct store *store, struct store_counters *ret_counters)
 {
 	const struct store_counters *mine = &store->writer.counters;
 	*ret_counters = (struct store_counters){
-		.commits = __atomic_load_n(&mine->commits, __ATOMIC_RELAXED),
-		.jobs = __atomic_load_n(&mine->jobs, __ATOMIC_RELAXED),
-		.failed_jobs = __atomic_load_n(&mine->failed_jobs, __ATOMIC_RELAXED),
-		.group_max = __atomic_load_n(&mine->group_max, __ATOMIC_RELAXED),
+	    .commits = __atomic_load_n(&mine->commits, __ATOMIC_RELAXED),
+	    .jobs = __atomic_load_n(&mine->jobs, __ATOMIC_RELAXED),
+	    .failed_jobs = __atomic_load_n(&mine->failed_jobs, __ATOMIC_RELAXED),
+	    .group_max = __atomic_load_n(&mine->group_max, __ATOMIC_RELAXED),
 	};
 }

@@ -9,24 +9,25 @@ enum {
 	STORE_MAGIC = 0x53544f52,
 	WRITER_CACHE_KIB = 4096,
 	READER_CACHE_KIB = 1024,
-	WRITER_BUSY_MS = 60000,          /* a restarting checkpoint may hold the lock */
+	WRITER_BUSY_MS = 60000, /* a restarting checkpoint may hold the lock */
 	READER_BUSY_MS = 5000,
 	READERS_MAX = 64,
-	WAL_KEPT_BYTES = 4 << 20,        /* the WAL is laid out at this size before the first write */
-	WAL_CHECKPOINT_PAGES = 1000,     /* about 4 MiB: copied into the database beside the writer */
-	WAL_LONG_PAGES = 16384,          /* 64 MiB: readers are waited for longer, so that it does not grow on */
+	WAL_KEPT_BYTES = 4 << 20,    /* the WAL is laid out at this size before the first write */
+	WAL_CHECKPOINT_PAGES = 1000, /* about 4 MiB: copied into the database beside the writer */
+	WAL_LONG_PAGES =
+	    16384, /* 64 MiB: readers are waited for longer, so that it does not grow on */
 	WAL_PATH_MAX = 4096,
 	NODE_CACHE_BYTES = 8 << 20,
 	NODE_CACHE_SHARDS = 8,
-	TYPE_CACHE_MAX = 2048,           /* event types of which the number is kept in memory */
+	TYPE_CACHE_MAX = 2048, /* event types of which the number is kept in memory */
 	TAG_LETTERS = 8,
 };
 
 /* Numbers that the writer gives out; taken back with the job or the group that fails. */
 struct numbers {
-	int64_t pos;    /* the newest stream position given out */
-	int64_t event;  /* the newest event nid */
-	int64_t type;   /* the newest type nid */
+	int64_t pos;   /* the newest stream position given out */
+	int64_t event; /* the newest event nid */
+	int64_t type;  /* the newest type nid */
 };
 
 struct txn_ro {
@@ -65,10 +66,11 @@ struct checkpointer {
 	bool started;
 	thread thread;
 	struct conn conn;
-	int wal_pages;     /* atomic: frames in the WAL after the last commit */
-	enum checkpoint_turn turn; /* atomic; each changes it only when it is its own, the writer when it is nobody's */
-	int want_pages;    /* the writer's: when the next one begins */
-	int long_pages;    /* the writer's: when readers are waited for longer */
+	int wal_pages; /* atomic: frames in the WAL after the last commit */
+	enum checkpoint_turn
+	    turn; /* atomic; each changes it only when it is its own, the writer when it is nobody's */
+	int want_pages; /* the writer's: when the next one begins */
+	int long_pages; /* the writer's: when readers are waited for longer */
 };
 
 /* A chain of jobs by their links. */
@@ -86,7 +88,8 @@ struct acks {
 	bool closed GUARDED_BY(mu);
 	bool started;
 	thread thread;
-	int64_t pending; /* atomic: handed over and not yet called; 0: the writer may call by itself */
+	int64_t
+	    pending; /* atomic: handed over and not yet called; 0: the writer may call by itself */
 };
 
 struct writer {
@@ -94,7 +97,7 @@ struct writer {
 	struct queue jobs;
 	struct txn_rw txn;
 	struct job_list interactive, background; /* taken from `jobs`, not yet run */
-	int64_t pos_on_disk;     /* what the table `numbers` holds */
+	int64_t pos_on_disk;                     /* what the table `numbers` holds */
 	bool started;
 	thread thread;
 	struct acks acks;
@@ -104,7 +107,7 @@ struct writer {
 struct node_cache_entry;
 struct node_cache_shard {
 	struct lock mu;
-	struct map64 nodes GUARDED_BY(mu);        /* node nid → struct node_cache_entry */
+	struct map64 nodes GUARDED_BY(mu);            /* node nid → struct node_cache_entry */
 	struct node_cache_entry *hand GUARDED_BY(mu); /* a ring, for the clock algorithm */
 	size_t bytes GUARDED_BY(mu);
 };
@@ -122,7 +125,7 @@ struct type_cache {
 	struct lock mu;
 	struct map by_text GUARDED_BY(mu);
 	size_t count GUARDED_BY(mu);
-	int64_t committed;  /* atomic: types up to this nid are on disk and may be cached */
+	int64_t committed; /* atomic: types up to this nid are on disk and may be cached */
 };
 
 struct store {
@@ -130,10 +133,11 @@ struct store {
 	struct store_config config;
 	char directory[WAL_PATH_MAX];
 	char path[WAL_PATH_MAX + 16];
-	int lock_fd;            /* -1: not held */
-	char tag[TAG_LETTERS];  /* see store_tag() */
-	int64_t committed_pos;  /* atomic */
-	int64_t last_node;      /* writer only: never given out twice by a process, even after a rollback, since
+	int lock_fd;           /* -1: not held */
+	char tag[TAG_LETTERS]; /* see store_tag() */
+	int64_t committed_pos; /* atomic */
+	int64_t
+	    last_node; /* writer only: never given out twice by a process, even after a rollback, since
 	                           readers cache nodes by number */
 	struct writer writer;
 	struct checkpointer checkpointer;
@@ -154,10 +158,10 @@ void job_list_init(struct job_list *list);
 void job_list_add(struct job_list *list, struct queue_link *link);
 struct write_job *job_list_take(struct job_list *list); /* NULL: empty */
 MUST_CHECK enum rc acks_start(struct acks *acks);
-void acks_stop(struct acks *acks);                              /* after the last call */
-bool acks_idle(const struct acks *acks);                        /* all that was handed over has been called */
-void acks_hand_over(struct acks *acks, struct job_list *jobs);  /* empties the list */
-void acks_call(struct job_list *jobs);                          /* calls each `done` here and now, in order */
+void acks_stop(struct acks *acks);       /* after the last call */
+bool acks_idle(const struct acks *acks); /* all that was handed over has been called */
+void acks_hand_over(struct acks *acks, struct job_list *jobs); /* empties the list */
+void acks_call(struct job_list *jobs); /* calls each `done` here and now, in order */
 
 /* checkpoint.c */
 MUST_CHECK enum rc checkpointer_start(struct store *store);
@@ -177,7 +181,8 @@ void type_cache_release(struct type_cache *cache);
 enum { NODE_MAX_BYTES = 1536 };
 void node_cache_init(struct node_cache *cache, size_t max_bytes);
 void node_cache_release(struct node_cache *cache);
-size_t node_cache_get(struct node_cache *cache, int64_t node, unsigned char *copy); /* bytes; 0: not there */
+size_t node_cache_get(
+    struct node_cache *cache, int64_t node, unsigned char *copy); /* bytes; 0: not there */
 void node_cache_put(struct node_cache *cache, int64_t node, const unsigned char *bytes, size_t n);
 size_t node_cache_bytes(struct node_cache *cache);
 

@@ -46,7 +46,8 @@ static bool jobs_wait(struct writer *w)
 
 static void jobs_fetch(struct writer *w)
 {
-	if (queue_count(&w->jobs) > 0) /* this thread is the only one that takes: the call cannot wait */
+	if (queue_count(&w->jobs) >
+	    0) /* this thread is the only one that takes: the call cannot wait */
 		jobs_sort(w, queue_take_all(&w->jobs));
 }
 
@@ -55,7 +56,7 @@ static bool group_full(const struct store *store, const struct group *group)
 	const struct store_config *config = &store->config;
 	return group->jobs.count > 0 &&
 	       (group->jobs.count >= config->group_max_jobs ||
-	        clock_mono_ms(config->clock) - group->started_ms >= config->group_max_ms);
+		   clock_mono_ms(config->clock) - group->started_ms >= config->group_max_ms);
 }
 
 /* Interactive jobs first. A group that holds some takes one background job: these progress, and delay little. */
@@ -98,8 +99,8 @@ static void group_begin(struct store *store, struct group *group)
 {
 	struct writer *w = &store->writer;
 	*group = (struct group){
-		.before = w->txn.numbers,
-		.started_ms = clock_mono_ms(store->config.clock),
+	    .before = w->txn.numbers,
+	    .started_ms = clock_mono_ms(store->config.clock),
 	};
 	job_list_init(&group->jobs);
 	group->rc = conn_run(&w->conn, STMT_begin_immediate);
@@ -158,13 +159,14 @@ static void group_fail(struct store *store, struct group *group, enum rc rc)
 {
 	struct writer *w = &store->writer;
 	if (!sqlite3_get_autocommit(w->conn.db) && conn_run(&w->conn, STMT_rollback) != RC_OK)
-		LOG(LOG_ERROR, "store", "rollback failed", LOG_STR("reason", str_of(sqlite3_errmsg(w->conn.db))));
+		LOG(LOG_ERROR, "store", "rollback failed",
+		    LOG_STR("reason", str_of(sqlite3_errmsg(w->conn.db))));
 	w->txn.numbers = group->before;
 	group->failed = group->jobs.count;
 	for (struct queue_link *link = group->jobs.first; link; link = link->next)
 		CONTAINER_OF(link, struct write_job, link)->rc = rc;
 	LOG(LOG_ERROR, "store", "a commit failed", LOG_STR("reason", str_of(rc_name(rc))),
-		LOG_INT("jobs", group->jobs.count));
+	    LOG_INT("jobs", group->jobs.count));
 }
 
 static void group_count(struct writer *w, const struct group *group)
@@ -251,7 +253,8 @@ enum rc writer_start(struct store *store, struct fail *fail)
 	if (rc == RC_OK)
 		rc = tag_read(store);
 	if (rc != RC_OK)
-		return fail_set(fail, rc, "Cannot read %s: %s", store->path, sqlite3_errmsg(w->conn.db));
+		return fail_set(
+		    fail, rc, "Cannot read %s: %s", store->path, sqlite3_errmsg(w->conn.db));
 	rc = acks_start(&w->acks);
 	if (rc == RC_OK)
 		rc = thread_start(&w->thread, "store-writer", writer_run, store);
@@ -302,16 +305,17 @@ static void write_now_done(struct write_job *job, enum rc rc)
 	lock_take(&now->mu);
 	now->rc = rc;
 	now->is_finished = true;
-	cond_signal(&now->finished); /* under the lock: the waiter destroys both as soon as it has it */
+	cond_signal(
+	    &now->finished); /* under the lock: the waiter destroys both as soon as it has it */
 	lock_drop(&now->mu);
 }
 
 enum rc store_write(struct store *store, write_now_fn *write, void *arg, struct fail *fail)
 {
 	struct write_now now = {
-		.job = {.write = write_now_write, .done = write_now_done, .fail = fail},
-		.write = write,
-		.arg = arg,
+	    .job = {.write = write_now_write, .done = write_now_done, .fail = fail},
+	    .write = write,
+	    .arg = arg,
 	};
 	lock_init(&now.mu);
 	cond_init(&now.finished);

@@ -41,8 +41,8 @@ struct bench {
 	struct lock mu;
 	struct cond changed;
 	size_t running;
-	bool stop;             /* atomic */
-	uint64_t messages;     /* those of `done`: one thread at a time */
+	bool stop;         /* atomic */
+	uint64_t messages; /* those of `done`: one thread at a time */
 	int64_t *latencies_ns;
 };
 
@@ -57,7 +57,8 @@ static enum rc message_write(struct txn_rw *txn, struct write_job *job)
 {
 	struct sender *sender = CONTAINER_OF(job, struct sender, job);
 	struct bench_room *room = sender->room;
-	static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
+	static const char letters[] =
+	    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
 	char event_id[45] = "$", txn_id[32], canonical[CANONICAL_BYTES];
 	unsigned char random[43];
 	rng_fill(&rng_system, random, sizeof random);
@@ -66,17 +67,17 @@ static enum rc message_write(struct txn_rw *txn, struct write_job *job)
 	int n = snprintf(txn_id, sizeof txn_id, "m%" PRId64, sender->sent);
 	memset(canonical, 'x', sizeof canonical);
 	struct event_insert in = {
-		.room = room->nid,
-		.expected_head = room->head,
-		.sender = sender->user,
-		.generation = 1,
-		.ts_ms = 1,
-		.depth = room->depth + 1,
-		.event_id = {event_id, 44},
-		.type = STR("m.room.message"),
-		.canonical = {canonical, sizeof canonical},
-		.txn_device = sender->device,
-		.txn_id = {txn_id, (size_t)n},
+	    .room = room->nid,
+	    .expected_head = room->head,
+	    .sender = sender->user,
+	    .generation = 1,
+	    .ts_ms = 1,
+	    .depth = room->depth + 1,
+	    .event_id = {event_id, 44},
+	    .type = STR("m.room.message"),
+	    .canonical = {canonical, sizeof canonical},
+	    .txn_device = sender->device,
+	    .txn_id = {txn_id, (size_t)n},
 	};
 	int64_t event, pos;
 	TRY(event_insert(txn, &in, &event, &pos));
@@ -115,13 +116,16 @@ static enum rc stage_write(struct txn_rw *txn, void *arg, struct fail *fail)
 	struct bench *bench = arg;
 	char name[64];
 	for (size_t i = 0; i < bench->rooms_count; i++) {
-		snprintf(name, sizeof name, "!bench%zu-%" PRId64, i, store_committed_pos(bench->store));
+		snprintf(
+		    name, sizeof name, "!bench%zu-%" PRId64, i, store_committed_pos(bench->store));
 		TRY(room_add(txn, str_of(name), STR("12"), false, &bench->rooms[i].nid));
 	}
 	for (size_t i = 0; i < bench->senders_count; i++) {
 		struct sender *sender = &bench->senders[i];
-		snprintf(name, sizeof name, "@bench%zu-%" PRId64 ":x", i, store_committed_pos(bench->store));
-		TRY(account_add(txn, str_of(name), ACCOUNT_USER, STR_EMPTY, false, 1, &sender->user));
+		snprintf(name, sizeof name, "@bench%zu-%" PRId64 ":x", i,
+		    store_committed_pos(bench->store));
+		TRY(account_add(
+		    txn, str_of(name), ACCOUNT_USER, STR_EMPTY, false, 1, &sender->user));
 		TRY(device_put(txn, sender->user, STR("D"), STR_EMPTY, &sender->device));
 		sender->room = &bench->rooms[i % bench->rooms_count];
 		sender->bench = bench;
@@ -217,21 +221,24 @@ static void run(struct bench *bench, unsigned seconds)
 	lock_drop(&bench->mu);
 }
 
-static void report(struct bench *bench, double seconds, uint64_t commits, int64_t bytes, const char *directory)
+static void report(
+    struct bench *bench, double seconds, uint64_t commits, int64_t bytes, const char *directory)
 {
 	size_t n = bench->messages < LATENCIES_MAX ? bench->messages : LATENCIES_MAX;
 	double count = (double)bench->messages;
 	qsort(bench->latencies_ns, n, sizeof bench->latencies_ns[0], order_ns);
-	printf("senders %zu rooms %zu: %.0f messages/s, %.1f messages a commit, %.0f commits/s, "
-	       "p50 %.0f us, p99 %.0f us, max %.1f ms; CPU a message: writer %.1f us, acks %.1f us, "
-	       "checkpoints %.1f us; %.1f kB written a message; fdatasync here %.0f us\n",
-		bench->senders_count, bench->rooms_count, count / seconds, count / (double)commits,
-		(double)commits / seconds, (double)bench->latencies_ns[n / 2] / 1000,
-		(double)bench->latencies_ns[n * 99 / 100] / 1000, (double)bench->latencies_ns[n - 1] / 1e6,
-		(double)thread_cpu_ns("store-writer") / 1000 / count,
-		(double)thread_cpu_ns("store-acks") / 1000 / count,
-		(double)thread_cpu_ns("checkpoint") / 1000 / count, (double)bytes / 1000 / count,
-		fdatasync_us(directory));
+	printf(
+	    "senders %zu rooms %zu: %.0f messages/s, %.1f messages a commit, %.0f commits/s, "
+	    "p50 %.0f us, p99 %.0f us, max %.1f ms; CPU a message: writer %.1f us, acks %.1f us, "
+	    "checkpoints %.1f us; %.1f kB written a message; fdatasync here %.0f us\n",
+	    bench->senders_count, bench->rooms_count, count / seconds, count / (double)commits,
+	    (double)commits / seconds, (double)bench->latencies_ns[n / 2] / 1000,
+	    (double)bench->latencies_ns[n * 99 / 100] / 1000,
+	    (double)bench->latencies_ns[n - 1] / 1e6,
+	    (double)thread_cpu_ns("store-writer") / 1000 / count,
+	    (double)thread_cpu_ns("store-acks") / 1000 / count,
+	    (double)thread_cpu_ns("checkpoint") / 1000 / count, (double)bytes / 1000 / count,
+	    fdatasync_us(directory));
 }
 
 int main(int argc, char **argv)
@@ -247,8 +254,8 @@ int main(int argc, char **argv)
 	bench.latencies_ns = calloc(LATENCIES_MAX, sizeof bench.latencies_ns[0]);
 	struct store_config config = {str_of(argv[1]), 4, 1000, 20, &clock_system, &rng_system};
 	struct fail fail = {0};
-	if (!bench.latencies_ns || bench.senders_count == 0 || bench.rooms_count == 0 || seconds == 0 ||
-	    store_open(&config, &bench.store, &fail) != RC_OK) {
+	if (!bench.latencies_ns || bench.senders_count == 0 || bench.rooms_count == 0 ||
+	    seconds == 0 || store_open(&config, &bench.store, &fail) != RC_OK) {
 		fprintf(stderr, "%s\n", fail_message(&fail));
 		return 1;
 	}

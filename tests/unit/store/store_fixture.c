@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,12 +13,12 @@ enum { ARENA_BYTES = 64 << 20 };
 struct store_config fixture_config(const struct fixture *f)
 {
 	return (struct store_config){
-		.directory = str_of(f->directory),
-		.readers_max = 4,
-		.group_max_jobs = f->group_max_jobs,
-		.group_max_ms = f->group_max_ms,
-		.clock = &f->clock,
-		.rng = &f->rng,
+	    .directory = str_of(f->directory),
+	    .readers_max = 4,
+	    .group_max_jobs = f->group_max_jobs,
+	    .group_max_ms = f->group_max_ms,
+	    .clock = &f->clock,
+	    .rng = &f->rng,
 	};
 }
 
@@ -94,6 +95,17 @@ void fixture_check(struct fixture *f)
 	assert_int_equal(findings, 0);
 }
 
+void fixture_sql(struct fixture *f, const char *sql)
+{
+	char path[300];
+	sqlite3 *db = NULL;
+	snprintf(path, sizeof path, "%s/exeunt.db", f->directory);
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
 struct txn_ro *fixture_read(struct fixture *f)
 {
 	struct txn_ro *txn = NULL;
@@ -110,7 +122,8 @@ static enum rc user_write(struct txn_rw *txn, void *arg, struct fail *fail)
 {
 	(void)fail;
 	struct made *made = arg;
-	return account_add(txn, made->text, ACCOUNT_USER, STR("$argon2id$x"), false, 5, &made->result);
+	return account_add(
+	    txn, made->text, ACCOUNT_USER, STR("$argon2id$x"), false, 5, &made->result);
 }
 
 int64_t fixture_user(struct fixture *f, const char *user_id)
@@ -180,17 +193,19 @@ static enum rc event_write(struct txn_rw *txn, void *arg, struct fail *fail)
 	return event_insert(txn, &made->in, &made->event, &made->pos);
 }
 
-enum rc fixture_event(struct fixture *f, struct event_insert in, int64_t *ret_event, int64_t *ret_pos)
+enum rc fixture_event(
+    struct fixture *f, struct event_insert in, int64_t *ret_event, int64_t *ret_pos)
 {
 	struct event_made made = {.in = in, .arena = &f->arena};
 	if (in.event_id.n == 0)
-		made.in.event_id = arena_printf(&f->arena, "$e%llu", (unsigned long long)++f->events_made);
+		made.in.event_id =
+		    arena_printf(&f->arena, "$e%llu", (unsigned long long)++f->events_made);
 	if (in.type.n == 0)
 		made.in.type = STR("m.room.message");
 	if (in.canonical.n == 0) {
 		str membership = membership_text(in.membership);
-		made.in.canonical = arena_printf(&f->arena, "{\"content\":{\"membership\":\"%.*s\"}}",
-			STR_ARG(membership));
+		made.in.canonical = arena_printf(
+		    &f->arena, "{\"content\":{\"membership\":\"%.*s\"}}", STR_ARG(membership));
 	}
 	made.in.ts_ms = 1234;
 	enum rc rc = store_write(f->store, event_write, &made, NULL);
@@ -216,20 +231,21 @@ static enum rc nid_write(struct txn_rw *txn, void *arg, struct fail *fail)
 	return user_nid_make(txn, made->text, &made->result);
 }
 
-int64_t fixture_member(struct fixture *f, int64_t room, const char *user_id, enum membership membership)
+int64_t fixture_member(
+    struct fixture *f, int64_t room, const char *user_id, enum membership membership)
 {
 	struct made made = {.text = str_of(user_id)};
 	int64_t event;
 	assert_int_equal(store_write(f->store, nid_write, &made, NULL), RC_OK);
 	struct event_insert in = {
-		.room = room,
-		.sender = made.result,
-		.generation = -1,
-		.type = STR("m.room.member"),
-		.is_state = true,
-		.state_key = made.text,
-		.membership = membership,
-		.member_user_id = made.text,
+	    .room = room,
+	    .sender = made.result,
+	    .generation = -1,
+	    .type = STR("m.room.member"),
+	    .is_state = true,
+	    .state_key = made.text,
+	    .membership = membership,
+	    .member_user_id = made.text,
 	};
 	assert_int_equal(fixture_event(f, in, &event, NULL), RC_OK);
 	return event;
@@ -303,7 +319,8 @@ static enum rc gate_write(struct txn_rw *txn, struct write_job *job)
 	while (f->gate_shut)
 		cond_wait(&f->changed, &f->mu);
 	lock_drop(&f->mu);
-	clock_fake_advance(&f->clock_fake, f->group_max_ms); /* its group is full of time: the others form the next */
+	clock_fake_advance(&f->clock_fake,
+	    f->group_max_ms); /* its group is full of time: the others form the next */
 	return user_nid_make(txn, STR("@gate:x"), &user);
 }
 

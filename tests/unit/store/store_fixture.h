@@ -27,7 +27,7 @@ struct fixture {
 	int64_t group_max_ms;
 	struct lock mu;
 	struct cond changed;
-	size_t done;         /* calls of numbered_done */
+	size_t done; /* calls of numbered_done */
 	bool gate_shut, gate_reached, gate_passed;
 	struct write_job gate;
 	uint64_t events_made;
@@ -39,30 +39,34 @@ struct store_config fixture_config(const struct fixture *f);
 void fixture_open(struct fixture *f);
 void fixture_close(struct fixture *f);
 void fixture_reopen(struct fixture *f);
-void fixture_check(struct fixture *f);  /* store_check() finds nothing */
+void fixture_check(struct fixture *f); /* store_check() finds nothing */
+void fixture_sql(struct fixture *f,
+    const char *sql); /* through a connection of its own, behind the store's back */
 struct txn_ro *fixture_read(struct fixture *f);
 
-int64_t fixture_user(struct fixture *f, const char *user_id);       /* an account */
+int64_t fixture_user(struct fixture *f, const char *user_id); /* an account */
 void fixture_account_data(struct fixture *f, int64_t user, const char *type, const char *content);
-int64_t fixture_deactivate(struct fixture *f, int64_t user);        /* the job */
+int64_t fixture_deactivate(struct fixture *f, int64_t user); /* the job */
 int64_t fixture_room(struct fixture *f, const char *room_id);
 /* An event at the head of `in->room`; fills in what is zero (event id, type, canonical, expected head, sender's check). */
-enum rc fixture_event(struct fixture *f, struct event_insert in, int64_t *ret_event, int64_t *ret_pos);
+enum rc fixture_event(
+    struct fixture *f, struct event_insert in, int64_t *ret_event, int64_t *ret_pos);
 int64_t fixture_message(struct fixture *f, int64_t room, int64_t sender);
-int64_t fixture_member(struct fixture *f, int64_t room, const char *user_id, enum membership membership);
+int64_t fixture_member(
+    struct fixture *f, int64_t room, const char *user_id, enum membership membership);
 
 /* A job that takes a position and writes the user "@job<key>:x". */
 struct numbered_job {
 	struct write_job job;
 	struct fixture *fixture;
 	int key;
-	enum rc outcome;     /* of its write */
-	int64_t takes_ms;    /* on the fake clock */
+	enum rc outcome;  /* of its write */
+	int64_t takes_ms; /* on the fake clock */
 	int64_t pos;
-	enum rc rc;          /* what done was told */
-	int order;           /* the how-manieth call of done it was */
-	uint64_t commit;     /* how many commits there had been when it was written */
-	int64_t seen_pos;    /* what was committed when done was called */
+	enum rc rc;       /* what done was told */
+	int order;        /* the how-manieth call of done it was */
+	uint64_t commit;  /* how many commits there had been when it was written */
+	int64_t seen_pos; /* what was committed when done was called */
 };
 void numbered_submit(struct fixture *f, struct numbered_job *job);
 void numbered_wait(struct fixture *f, size_t done);

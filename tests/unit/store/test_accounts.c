@@ -1,8 +1,6 @@
 /* Accounts, devices, tokens, registration tokens, account data, filters. */
 #include "store_fixture.h"
 
-#include "store/store_int.h"
-
 #include <string.h>
 
 /* Work that is done in a write transaction of its own. */
@@ -46,8 +44,10 @@ static void run_accounts(struct fixture *f, struct txn_rw *txn)
 	struct account account;
 	int64_t user, other;
 	bool exists = false;
-	assert_int_equal(account_add(txn, STR("@Ann:x"), ACCOUNT_USER, STR("phc"), true, 77, &user), RC_OK);
-	assert_int_equal(account_add(txn, STR("@ann:x"), ACCOUNT_USER, STR(""), false, 78, &other), RC_USER_IN_USE);
+	assert_int_equal(
+	    account_add(txn, STR("@Ann:x"), ACCOUNT_USER, STR("phc"), true, 77, &user), RC_OK);
+	assert_int_equal(account_add(txn, STR("@ann:x"), ACCOUNT_USER, STR(""), false, 78, &other),
+	    RC_USER_IN_USE);
 	assert_int_equal(account_exists_nocase(ro, STR("@aNN:x"), &exists), RC_OK);
 	assert_true(exists);
 	assert_int_equal(account_exists_nocase(ro, STR("@anne:x"), &exists), RC_OK);
@@ -112,7 +112,8 @@ static void accounts_are_walked_in_order(void **state)
 static int64_t user_with_device(struct txn_rw *txn, const char *user_id, int64_t *ret_device)
 {
 	int64_t user;
-	assert_int_equal(account_add(txn, str_of(user_id), ACCOUNT_USER, STR("p"), false, 1, &user), RC_OK);
+	assert_int_equal(
+	    account_add(txn, str_of(user_id), ACCOUNT_USER, STR("p"), false, 1, &user), RC_OK);
 	assert_int_equal(device_put(txn, user, STR("D"), STR("Phone"), ret_device), RC_OK);
 	return user;
 }
@@ -151,7 +152,8 @@ static void run_all_devices_but_one(struct fixture *f, struct txn_rw *txn)
 	int64_t a, b, d;
 	int64_t user = user_with_device(txn, "@a:x", &a), other = user_with_device(txn, "@o:x", &d);
 	assert_int_equal(device_put(txn, user, STR("E"), STR(""), &b), RC_OK);
-	struct token_pair pairs[] = {pair_of("a", NULL), pair_of("b", NULL), pair_of("cli", NULL), pair_of("o", NULL)};
+	struct token_pair pairs[] = {
+	    pair_of("a", NULL), pair_of("b", NULL), pair_of("cli", NULL), pair_of("o", NULL)};
 	struct session session;
 	assert_int_equal(token_put(txn, user, a, &pairs[0]), RC_OK);
 	assert_int_equal(token_put(txn, user, b, &pairs[1]), RC_OK);
@@ -179,7 +181,8 @@ static void run_sessions(struct fixture *f, struct txn_rw *txn)
 	struct txn_ro *ro = txn_reading(txn);
 	struct session session;
 	int64_t device, user = user_with_device(txn, "@a:x", &device);
-	struct token_pair pair = pair_of("one", NULL), next = pair_of("two", NULL), cli = pair_of("cli", NULL);
+	struct token_pair pair = pair_of("one", NULL), next = pair_of("two", NULL),
+			  cli = pair_of("cli", NULL);
 	assert_int_equal(token_put(txn, user, device, &pair), RC_OK);
 	assert_int_equal(session_find(ro, &f->arena, &pair.access, &session), RC_OK);
 	assert_int_equal(session.user, user);
@@ -210,14 +213,16 @@ static bool token_works(struct fixture *f, struct txn_rw *txn, const char *token
 	return session_find(txn_reading(txn), &f->arena, &hash, &session) == RC_OK;
 }
 
-static enum rc refresh(struct fixture *f, struct txn_rw *txn, const char *with, const char *access, const char *next)
+static enum rc refresh(
+    struct fixture *f, struct txn_rw *txn, const char *with, const char *access, const char *next)
 {
 	struct token_pair pair = pair_of(access, next);
 	struct sha256 hash = hash_of(with);
 	struct session session;
 	enum rc rc = token_refresh(txn, &hash, &pair, &f->arena, &session);
 	if (rc == RC_OK)
-		assert_true(str_eq(session.user_id, STR("@a:x")) && str_eq(session.device_id, STR("D")));
+		assert_true(
+		    str_eq(session.user_id, STR("@a:x")) && str_eq(session.device_id, STR("D")));
 	return rc;
 }
 
@@ -239,7 +244,8 @@ static void run_refresh(struct fixture *f, struct txn_rw *txn)
 	assert_false(has);
 	/* The client has not got the answer and asks again: the first answer's pair is void. */
 	assert_int_equal(refresh(f, txn, "r1", "a3", "r3"), RC_OK);
-	assert_true(token_works(f, txn, "a1") && !token_works(f, txn, "a2") && token_works(f, txn, "a3"));
+	assert_true(
+	    token_works(f, txn, "a1") && !token_works(f, txn, "a2") && token_works(f, txn, "a3"));
 	assert_int_equal(refresh(f, txn, "r2", "x", "y"), RC_UNKNOWN_TOKEN);
 	/* First use of the new access token. */
 	assert_int_equal(token_retire_predecessor(txn, &a3), RC_OK);
@@ -251,7 +257,8 @@ static void run_refresh(struct fixture *f, struct txn_rw *txn)
 	/* First use of the new refresh token ends the pair before, too. */
 	assert_int_equal(refresh(f, txn, "r3", "a4", "r4"), RC_OK);
 	assert_int_equal(refresh(f, txn, "r4", "a5", NULL), RC_OK);
-	assert_true(!token_works(f, txn, "a3") && token_works(f, txn, "a4") && token_works(f, txn, "a5"));
+	assert_true(
+	    !token_works(f, txn, "a3") && token_works(f, txn, "a4") && token_works(f, txn, "a5"));
 	assert_int_equal(device_delete(txn, device), RC_OK);
 	assert_true(!token_works(f, txn, "a4") && !token_works(f, txn, "a5"));
 }
@@ -265,7 +272,8 @@ static void run_registration(struct fixture *f, struct txn_rw *txn)
 {
 	(void)f;
 	struct txn_ro *ro = txn_reading(txn);
-	struct registration_token twice = {STR("twice"), 2, 0, 0}, always = {STR("always"), -1, 0, 1000};
+	struct registration_token twice = {STR("twice"), 2, 0, 0},
+				  always = {STR("always"), -1, 0, 1000};
 	bool valid;
 	assert_int_equal(registration_token_put(txn, &twice), RC_OK);
 	assert_int_equal(registration_token_put(txn, &always), RC_OK);
@@ -301,7 +309,8 @@ static void run_account_data(struct fixture *f, struct txn_rw *txn)
 	assert_int_equal(account_data_put(txn, user, 0, STR("one"), STR("{\"a\":2}")), RC_OK);
 	assert_int_equal(account_data_get(ro, &f->arena, user, 0, STR("one"), &content), RC_OK);
 	assert_true(str_eq(content, STR("{\"a\":2}")));
-	assert_int_equal(account_data_get(ro, &f->arena, user, 0, STR("two"), &content), RC_NOT_FOUND);
+	assert_int_equal(
+	    account_data_get(ro, &f->arena, user, 0, STR("two"), &content), RC_NOT_FOUND);
 	assert_int_equal(account_data_since(ro, &f->arena, user, start, &rows, &count), RC_OK);
 	assert_int_equal(count, 2);
 	assert_int_equal(rows[0].room, 7);
@@ -320,7 +329,8 @@ static void account_data(void **state)
 static void run_filters(struct fixture *f, struct txn_rw *txn)
 {
 	struct txn_ro *ro = txn_reading(txn);
-	int64_t device, a = user_with_device(txn, "@a:x", &device), b = user_with_device(txn, "@b:x", &device);
+	int64_t device, a = user_with_device(txn, "@a:x", &device),
+			b = user_with_device(txn, "@b:x", &device);
 	int64_t first, second, same, other;
 	str json;
 	assert_int_equal(filter_put(txn, a, STR("{\"a\":1}"), &first), RC_OK);
@@ -339,35 +349,49 @@ static void filters(void **state)
 	in_transaction(state, run_filters);
 }
 
-static void run_otk(struct fixture *f, struct txn_rw *txn)
+static enum rc device_write(struct txn_rw *txn, void *arg, struct fail *fail)
 {
-	struct txn_ro *ro = txn_reading(txn);
-	struct otk_count *counts;
+	(void)fail;
+	user_with_device(txn, "@a:x", arg);
+	return RC_OK;
+}
+
+static enum rc device_delete_write(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	return device_delete(txn, *(const int64_t *)arg);
+}
+
+static size_t otk_now(struct fixture *f, int64_t device, struct otk_count **ret_counts)
+{
+	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
 	size_t count;
-	int64_t device;
-	user_with_device(txn, "@a:x", &device);
-	assert_int_equal(otk_counts(ro, &f->arena, device, &counts, &count), RC_OK);
-	assert_int_equal(count, 0);
-	char sql[256];
-	snprintf(sql, sizeof sql, "INSERT INTO one_time_keys VALUES(%lld, 'signed_curve25519', 'a', '{}'),"
-		"(%lld, 'signed_curve25519', 'b', '{}'), (%lld, 'other', 'a', '{}')",
-		(long long)device, (long long)device, (long long)device);
-	assert_int_equal(conn_exec(txn_conn(ro), sql), RC_OK);
-	assert_int_equal(otk_counts(ro, &f->arena, device, &counts, &count), RC_OK);
-	assert_int_equal(count, 2);
-	assert_true(str_eq(counts[1].algorithm, STR("signed_curve25519")));
-	assert_int_equal(counts[1].count, 2);
-	assert_int_equal(device_delete(txn, device), RC_OK);
-	assert_int_equal(otk_counts(ro, &f->arena, device, &counts, &count), RC_OK);
-	assert_int_equal(count, 0);
+	assert_int_equal(otk_counts(txn, &f->arena, device, ret_counts, &count), RC_OK);
+	return count;
 }
 
 static void one_time_key_counts(void **state)
 {
-	in_transaction(state, run_otk);
+	struct fixture *f = *state;
+	struct otk_count *counts;
+	int64_t device;
+	assert_int_equal(store_write(f->store, device_write, &device, NULL), RC_OK);
+	assert_int_equal(otk_now(f, device, &counts), 0);
+	char sql[256];
+	snprintf(sql, sizeof sql,
+	    "INSERT INTO one_time_keys VALUES(%lld, 'signed_curve25519', 'a', '{}'),"
+	    "(%lld, 'signed_curve25519', 'b', '{}'), (%lld, 'other', 'a', '{}')",
+	    (long long)device, (long long)device, (long long)device);
+	fixture_sql(f, sql);
+	assert_int_equal(otk_now(f, device, &counts), 2);
+	assert_true(str_eq(counts[1].algorithm, STR("signed_curve25519")));
+	assert_int_equal(counts[1].count, 2);
+	assert_int_equal(store_write(f->store, device_delete_write, &device, NULL), RC_OK);
+	assert_int_equal(otk_now(f, device, &counts), 0);
 }
 
-static enum rc read_much(struct txn_ro *txn, struct arena *arena, int64_t user, const struct sha256 *access)
+static enum rc read_much(
+    struct txn_ro *txn, struct arena *arena, int64_t user, const struct sha256 *access)
 {
 	struct account account;
 	struct session session;
@@ -420,17 +444,17 @@ static void failing_allocations_are_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(accounts),
-		TEST(accounts_are_walked_in_order),
-		TEST(devices),
-		TEST(all_devices_but_one),
-		TEST(sessions),
-		TEST(refresh_tokens),
-		TEST(registration_tokens),
-		TEST(account_data),
-		TEST(filters),
-		TEST(one_time_key_counts),
-		TEST(failing_allocations_are_told),
+	    TEST(accounts),
+	    TEST(accounts_are_walked_in_order),
+	    TEST(devices),
+	    TEST(all_devices_but_one),
+	    TEST(sessions),
+	    TEST(refresh_tokens),
+	    TEST(registration_tokens),
+	    TEST(account_data),
+	    TEST(filters),
+	    TEST(one_time_key_counts),
+	    TEST(failing_allocations_are_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,6 @@
 /* The end of an account: one transaction that accepts it, and the rooms to leave. */
 #include "store_fixture.h"
 
-#include "store/store_int.h"
-
 #include <string.h>
 
 struct accept {
@@ -15,7 +13,8 @@ static enum rc accept_write(struct txn_rw *txn, void *arg, struct fail *fail)
 {
 	(void)fail;
 	struct accept *a = arg;
-	return deactivation_accept(txn, a->user, a->erase, STR("@admin:x"), 500, &a->job, &a->is_new);
+	return deactivation_accept(
+	    txn, a->user, a->erase, STR("@admin:x"), 500, &a->job, &a->is_new);
 }
 
 static struct accept accept_now(struct fixture *f, int64_t user, bool erase)
@@ -37,7 +36,8 @@ static enum rc belongings_write(struct txn_rw *txn, void *arg, struct fail *fail
 {
 	(void)fail;
 	int64_t user = *(const int64_t *)arg, device, filter;
-	struct token_pair pair = {.access = sha256(STR("a")), .has_refresh = true, .refresh = sha256(STR("r"))};
+	struct token_pair pair = {
+	    .access = sha256(STR("a")), .has_refresh = true, .refresh = sha256(STR("r"))};
 	TRY(account_set_displayname(txn, user, STR("Ann")));
 	TRY(account_set_admin(txn, user, true));
 	TRY(device_put(txn, user, STR("D"), STR(""), &device));
@@ -51,7 +51,11 @@ static int64_t user_in_rooms(struct fixture *f, const char *user_id)
 {
 	int64_t user = fixture_user(f, user_id);
 	static const enum membership memberships[] = {
-		MEMBERSHIP_JOIN, MEMBERSHIP_INVITE, MEMBERSHIP_KNOCK, MEMBERSHIP_LEAVE, MEMBERSHIP_BAN,
+	    MEMBERSHIP_JOIN,
+	    MEMBERSHIP_INVITE,
+	    MEMBERSHIP_KNOCK,
+	    MEMBERSHIP_LEAVE,
+	    MEMBERSHIP_BAN,
 	};
 	for (size_t i = 0; i < COUNT_OF(memberships); i++) {
 		str room_id = arena_printf(&f->arena, "!%s-%zu%c", user_id, i, '\0');
@@ -164,17 +168,20 @@ static enum rc end_write(struct txn_rw *txn, void *arg, struct fail *fail)
 	return departure_end(txn, e->job, e->room, e->state, STR("why"), STR("$e"), e->at_ms);
 }
 
-static enum rc end_now(struct fixture *f, const struct departure *d, enum departure_state how, int64_t at_ms)
+static enum rc end_now(
+    struct fixture *f, const struct departure *d, enum departure_state how, int64_t at_ms)
 {
 	struct end e = {d->job, d->room, how, false, at_ms};
 	return store_write(f->store, end_write, &e, NULL);
 }
 
-static size_t due_now(struct fixture *f, int64_t now_ms, size_t max, struct departure **ret_due, int64_t *ret_next_ms)
+static size_t due_now(
+    struct fixture *f, int64_t now_ms, size_t max, struct departure **ret_due, int64_t *ret_next_ms)
 {
 	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
 	size_t count;
-	assert_int_equal(departures_due(txn, &f->arena, now_ms, max, ret_due, &count, ret_next_ms), RC_OK);
+	assert_int_equal(
+	    departures_due(txn, &f->arena, now_ms, max, ret_due, &count, ret_next_ms), RC_OK);
 	return count;
 }
 
@@ -280,9 +287,11 @@ static void jobs_and_rooms_are_walked(void **state)
 static void states_have_names(void **state)
 {
 	(void)state;
-	static const char *const names[] = {"pending", "left", "already_left", "banned", "not_resident", "refused"};
+	static const char *const names[] = {
+	    "pending", "left", "already_left", "banned", "not_resident", "refused"};
 	for (int i = 0; i <= DEPARTURE_REFUSED; i++)
-		assert_true(str_eq(departure_state_text((enum departure_state)i), str_of(names[i])));
+		assert_true(
+		    str_eq(departure_state_text((enum departure_state)i), str_of(names[i])));
 }
 
 static void failing_allocations_are_told(void **state)
@@ -313,16 +322,16 @@ static void failing_allocations_are_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(acceptance_is_complete),
-		TEST(once_more_changes_nothing_but_erase),
-		TEST(nobody_cannot_be_deactivated),
-		TEST(without_rooms_it_is_finished_at_once),
-		TEST(the_last_room_finishes_the_job),
-		TEST(retries_wait),
-		TEST(jobs_take_turns),
-		TEST(jobs_and_rooms_are_walked),
-		cmocka_unit_test(states_have_names),
-		TEST(failing_allocations_are_told),
+	    TEST(acceptance_is_complete),
+	    TEST(once_more_changes_nothing_but_erase),
+	    TEST(nobody_cannot_be_deactivated),
+	    TEST(without_rooms_it_is_finished_at_once),
+	    TEST(the_last_room_finishes_the_job),
+	    TEST(retries_wait),
+	    TEST(jobs_take_turns),
+	    TEST(jobs_and_rooms_are_walked),
+	    cmocka_unit_test(states_have_names),
+	    TEST(failing_allocations_are_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

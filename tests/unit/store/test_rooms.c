@@ -1,8 +1,6 @@
 /* Rooms, events, memberships, aliases, receipts, what changed for whom. */
 #include "store_fixture.h"
 
-#include "store/store_int.h"
-
 #include <string.h>
 
 static struct room_row room_now(struct fixture *f, int64_t room)
@@ -69,8 +67,12 @@ static void an_event_moves_the_head(void **state)
 	struct fixture *f = *state;
 	int64_t user = fixture_user(f, "@a:x"), room = fixture_room(f, "!a"), first, second, pos;
 	struct event_insert in = {
-		.room = room, .sender = user, .generation = 1, .event_id = STR("$one"), .type = STR("m.x"),
-		.canonical = STR("{\"a\":\"\\u0000\"}"),
+	    .room = room,
+	    .sender = user,
+	    .generation = 1,
+	    .event_id = STR("$one"),
+	    .type = STR("m.x"),
+	    .canonical = STR("{\"a\":\"\\u0000\"}"),
 	};
 	assert_int_equal(fixture_event(f, in, &first, &pos), RC_OK);
 	assert_int_equal(store_committed_pos(f->store), pos);
@@ -98,13 +100,15 @@ static void a_moved_head_is_a_conflict(void **state)
 	struct fixture *f = *state;
 	int64_t user = fixture_user(f, "@a:x"), room = fixture_room(f, "!a");
 	int64_t head = fixture_message(f, room, user), pos = store_committed_pos(f->store);
-	struct event_insert in = {.room = room, .sender = user, .generation = -1, .expected_head = head + 5};
+	struct event_insert in = {
+	    .room = room, .sender = user, .generation = -1, .expected_head = head + 5};
 	assert_int_equal(fixture_event(f, in, NULL, NULL), RC_CONFLICT);
 	in.is_state = true;
 	assert_int_equal(fixture_event(f, in, NULL, NULL), RC_CONFLICT);
 	assert_int_equal(room_now(f, room).head_event, head);
 	assert_int_equal(store_committed_pos(f->store), pos);
-	assert_int_equal(fixture_message(f, room, user), head + 1); /* their numbers were given back */
+	assert_int_equal(
+	    fixture_message(f, room, user), head + 1); /* their numbers were given back */
 	fixture_check(f);
 }
 
@@ -127,9 +131,15 @@ static void the_generation_is_a_gate(void **state)
 static void transaction_ids_are_used_once(void **state)
 {
 	struct fixture *f = *state;
-	int64_t user = fixture_user(f, "@a:x"), room = fixture_room(f, "!a"), other = fixture_room(f, "!b"), event;
+	int64_t user = fixture_user(f, "@a:x"), room = fixture_room(f, "!a"),
+		other = fixture_room(f, "!b"), event;
 	struct event_insert in = {
-		.room = room, .sender = user, .generation = 1, .txn_device = 7, .txn_id = STR("t1"), .event_id = STR("$1"),
+	    .room = room,
+	    .sender = user,
+	    .generation = 1,
+	    .txn_device = 7,
+	    .txn_id = STR("t1"),
+	    .event_id = STR("$1"),
 	};
 	assert_int_equal(fixture_event(f, in, &event, NULL), RC_OK);
 	in.event_id = STR("$2");
@@ -147,12 +157,18 @@ static void transaction_ids_are_used_once(void **state)
 
 	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
 	str event_id;
-	assert_int_equal(event_by_txn(txn, &f->arena, 7, room, STR("m.room.message"), STR("t1"), &event_id), RC_OK);
+	assert_int_equal(
+	    event_by_txn(txn, &f->arena, 7, room, STR("m.room.message"), STR("t1"), &event_id),
+	    RC_OK);
 	assert_true(str_eq(event_id, STR("$1")));
-	assert_int_equal(event_by_txn(txn, &f->arena, 7, room, STR("m.other"), STR("t1"), &event_id), RC_OK);
+	assert_int_equal(
+	    event_by_txn(txn, &f->arena, 7, room, STR("m.other"), STR("t1"), &event_id), RC_OK);
 	assert_true(str_eq(event_id, STR("$2")));
-	assert_int_equal(event_by_txn(txn, &f->arena, 9, room, STR("m.other"), STR("t1"), &event_id), RC_NOT_FOUND);
-	assert_int_equal(event_by_txn(txn, &f->arena, 7, room, STR("m.none"), STR("t1"), &event_id), RC_NOT_FOUND);
+	assert_int_equal(
+	    event_by_txn(txn, &f->arena, 9, room, STR("m.other"), STR("t1"), &event_id),
+	    RC_NOT_FOUND);
+	assert_int_equal(event_by_txn(txn, &f->arena, 7, room, STR("m.none"), STR("t1"), &event_id),
+	    RC_NOT_FOUND);
 	struct event_row row;
 	assert_int_equal(event_find(txn, &f->arena, STR("$1"), &row), RC_OK);
 	assert_int_equal(row.txn_device, 7);
@@ -163,7 +179,8 @@ static void event_ids_are_unique(void **state)
 {
 	struct fixture *f = *state;
 	int64_t room = fixture_room(f, "!a"), user = fixture_user(f, "@a:x");
-	struct event_insert in = {.room = room, .sender = user, .generation = -1, .event_id = STR("$same")};
+	struct event_insert in = {
+	    .room = room, .sender = user, .generation = -1, .event_id = STR("$same")};
 	assert_int_equal(fixture_event(f, in, NULL, NULL), RC_OK);
 	assert_int_equal(fixture_event(f, in, NULL, NULL), RC_EXISTS);
 }
@@ -173,7 +190,11 @@ static void state_is_kept_and_replaced(void **state)
 	struct fixture *f = *state;
 	int64_t room = fixture_room(f, "!a"), user = fixture_user(f, "@a:x"), first, second;
 	struct event_insert in = {
-		.room = room, .sender = user, .generation = -1, .type = STR("m.room.name"), .is_state = true,
+	    .room = room,
+	    .sender = user,
+	    .generation = -1,
+	    .type = STR("m.room.name"),
+	    .is_state = true,
 	};
 	assert_int_equal(fixture_event(f, in, &first, NULL), RC_OK);
 	int64_t message = fixture_message(f, room, user);
@@ -187,19 +208,25 @@ static void state_is_kept_and_replaced(void **state)
 	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
 	struct event_row row;
 	int64_t old = event_now(f, first).snapshot, current = room_now(f, room).snapshot;
-	assert_int_equal(state_event(txn, &f->arena, current, STR("m.room.name"), STR(""), &row), RC_OK);
+	assert_int_equal(
+	    state_event(txn, &f->arena, current, STR("m.room.name"), STR(""), &row), RC_OK);
 	assert_int_equal(row.event, second);
-	assert_int_equal(state_event(txn, &f->arena, old, STR("m.room.name"), STR(""), &row), RC_OK);
+	assert_int_equal(
+	    state_event(txn, &f->arena, old, STR("m.room.name"), STR(""), &row), RC_OK);
 	assert_int_equal(row.event, first);
-	assert_int_equal(state_event(txn, &f->arena, current, STR("m.room.name"), STR("k"), &row), RC_NOT_FOUND);
-	assert_int_equal(state_event(txn, &f->arena, current, STR("m.none"), STR(""), &row), RC_NOT_FOUND);
+	assert_int_equal(
+	    state_event(txn, &f->arena, current, STR("m.room.name"), STR("k"), &row), RC_NOT_FOUND);
+	assert_int_equal(
+	    state_event(txn, &f->arena, current, STR("m.none"), STR(""), &row), RC_NOT_FOUND);
 }
 
 static void redaction_replaces_the_bytes_once(void **state)
 {
 	struct fixture *f = *state;
-	int64_t room = fixture_room(f, "!a"), other = fixture_room(f, "!b"), user = fixture_user(f, "@a:x"), redaction;
-	struct event_insert in = {.room = room, .sender = user, .generation = -1, .event_id = STR("$t")};
+	int64_t room = fixture_room(f, "!a"), other = fixture_room(f, "!b"),
+		user = fixture_user(f, "@a:x"), redaction;
+	struct event_insert in = {
+	    .room = room, .sender = user, .generation = -1, .event_id = STR("$t")};
 	int64_t target;
 	assert_int_equal(fixture_event(f, in, &target, NULL), RC_OK);
 	in.event_id = STR_EMPTY;
@@ -234,9 +261,16 @@ static int64_t marked_leave(struct fixture *f, int64_t room, const char *user_id
 {
 	int64_t event;
 	struct event_insert in = {
-		.room = room, .sender = member_now(f, room, user_id).user, .generation = -1, .event_id = STR("$leave"),
-		.type = STR("m.room.member"), .is_state = true, .state_key = str_of(user_id),
-		.membership = MEMBERSHIP_LEAVE, .member_user_id = str_of(user_id), .marked = true,
+	    .room = room,
+	    .sender = member_now(f, room, user_id).user,
+	    .generation = -1,
+	    .event_id = STR("$leave"),
+	    .type = STR("m.room.member"),
+	    .is_state = true,
+	    .state_key = str_of(user_id),
+	    .membership = MEMBERSHIP_LEAVE,
+	    .member_user_id = str_of(user_id),
+	    .marked = true,
 	};
 	assert_int_equal(fixture_event(f, in, &event, NULL), RC_OK);
 	return event;
@@ -251,8 +285,12 @@ static void the_marker_outlives_redaction_but_no_join(void **state)
 	assert_true(member_now(f, room, "@m:x").marked);
 	assert_int_equal(member_now(f, room, "@m:x").event, leave);
 	struct event_insert redaction = {
-		.room = room, .sender = 1, .generation = -1, .type = STR("m.room.redaction"), .redacts = STR("$leave"),
-		.redacted_canonical = STR("{\"content\":{\"membership\":\"leave\"}}"),
+	    .room = room,
+	    .sender = 1,
+	    .generation = -1,
+	    .type = STR("m.room.redaction"),
+	    .redacts = STR("$leave"),
+	    .redacted_canonical = STR("{\"content\":{\"membership\":\"leave\"}}"),
 	};
 	assert_int_equal(fixture_event(f, redaction, NULL, NULL), RC_OK);
 	assert_true(member_now(f, room, "@m:x").marked);
@@ -267,9 +305,16 @@ static void members_keep_name_and_picture(void **state)
 	struct fixture *f = *state;
 	int64_t room = fixture_room(f, "!a");
 	struct event_insert in = {
-		.room = room, .sender = fixture_user(f, "@m:x"), .generation = -1, .type = STR("m.room.member"),
-		.is_state = true, .state_key = STR("@m:x"), .membership = MEMBERSHIP_JOIN,
-		.member_user_id = STR("@m:x"), .member_displayname = STR("Em"), .member_avatar_url = STR("mxc://x/y"),
+	    .room = room,
+	    .sender = fixture_user(f, "@m:x"),
+	    .generation = -1,
+	    .type = STR("m.room.member"),
+	    .is_state = true,
+	    .state_key = STR("@m:x"),
+	    .membership = MEMBERSHIP_JOIN,
+	    .member_user_id = STR("@m:x"),
+	    .member_displayname = STR("Em"),
+	    .member_avatar_url = STR("mxc://x/y"),
 	};
 	assert_int_equal(fixture_event(f, in, NULL, NULL), RC_OK);
 	struct member_row row = member_now(f, room, "@m:x");
@@ -293,8 +338,9 @@ static int members_being(struct fixture *f, bool of_room, int64_t nid, enum memb
 	struct arena CLEANUP(arena_release) scratch;
 	arena_init(&scratch, 1 << 16);
 	int count = 0;
-	assert_int_equal((of_room ? members_of_room : members_of_user)(txn, &scratch, nid, membership, count_member,
-		&count), RC_OK);
+	assert_int_equal((of_room ? members_of_room : members_of_user)(
+			     txn, &scratch, nid, membership, count_member, &count),
+	    RC_OK);
 	return count;
 }
 
@@ -342,7 +388,8 @@ static enum rc walk_again(void *self, const struct member_row *member)
 	struct nested *nested = self;
 	struct arena CLEANUP(arena_release) scratch;
 	arena_init(&scratch, 1 << 16);
-	return members_of_room(nested->txn, &scratch, member->room, MEMBERSHIP_NONE, count_member, &nested->count);
+	return members_of_room(
+	    nested->txn, &scratch, member->room, MEMBERSHIP_NONE, count_member, &nested->count);
 }
 
 static void a_walk_may_walk_again(void **state)
@@ -356,13 +403,16 @@ static void a_walk_may_walk_again(void **state)
 	struct arena CLEANUP(arena_release) scratch;
 	arena_init(&scratch, 1 << 16);
 	struct nested nested = {txn, 0};
-	assert_int_equal(members_of_room(txn, &scratch, room, MEMBERSHIP_NONE, walk_again, &nested), RC_OK);
+	assert_int_equal(
+	    members_of_room(txn, &scratch, room, MEMBERSHIP_NONE, walk_again, &nested), RC_OK);
 	assert_int_equal(nested.count, 9);
 	nested.count = 999; /* the callback's outcome ends both */
-	assert_int_equal(members_of_room(txn, &scratch, room, MEMBERSHIP_NONE, walk_again, &nested), RC_UNKNOWN);
+	assert_int_equal(
+	    members_of_room(txn, &scratch, room, MEMBERSHIP_NONE, walk_again, &nested), RC_UNKNOWN);
 }
 
-static void assert_heroes(struct fixture *f, int64_t room, int64_t except, size_t max, const char *expected)
+static void assert_heroes(
+    struct fixture *f, int64_t room, int64_t except, size_t max, const char *expected)
 {
 	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
 	str *ids;
@@ -450,31 +500,34 @@ static void events_between_positions(void **state)
 		int count, first;
 		bool more;
 	} rows[] = {
-		{0, 10, false, 100, 10, 0, false},
-		{0, 10, false, 10, 10, 0, false},
-		{0, 10, false, 9, 9, 0, true},
-		{0, 10, true, 3, 3, 9, true},
-		{3, 7, false, 10, 4, 3, false},
-		{3, 7, true, 10, 4, 6, false},
-		{10, 99, false, 10, 0, 0, false},
-		{0, 10, false, 0, 0, 0, true},
+	    {0, 10, false, 100, 10, 0, false},
+	    {0, 10, false, 10, 10, 0, false},
+	    {0, 10, false, 9, 9, 0, true},
+	    {0, 10, true, 3, 3, 9, true},
+	    {3, 7, false, 10, 4, 3, false},
+	    {3, 7, true, 10, 4, 6, false},
+	    {10, 99, false, 10, 0, 0, false},
+	    {0, 10, false, 0, 0, 0, true},
 	};
 	for (size_t r = 0; r < COUNT_OF(rows); r++) {
 		struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
 		struct event_row *found;
 		size_t count;
 		bool more;
-		assert_int_equal(events_between(txn, &f->arena, room, start + rows[r].from, start + rows[r].to,
-			rows[r].newest_first, rows[r].limit, &found, &count, &more), RC_OK);
+		assert_int_equal(
+		    events_between(txn, &f->arena, room, start + rows[r].from, start + rows[r].to,
+			rows[r].newest_first, rows[r].limit, &found, &count, &more),
+		    RC_OK);
 		assert_int_equal(count, rows[r].count);
 		assert_int_equal(more, rows[r].more);
 		for (int i = 0; i < rows[r].count; i++)
 			assert_int_equal(found[i].event,
-				events[rows[r].first + (rows[r].newest_first ? -i : i)]);
+			    events[rows[r].first + (rows[r].newest_first ? -i : i)]);
 	}
 }
 
-static void assert_changed(struct fixture *f, int64_t user, int64_t since, int64_t to, size_t expected, int64_t room)
+static void assert_changed(
+    struct fixture *f, int64_t user, int64_t since, int64_t to, size_t expected, int64_t room)
 {
 	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
 	int64_t *rooms;
@@ -488,7 +541,8 @@ static void assert_changed(struct fixture *f, int64_t user, int64_t since, int64
 /* `far`: so many events before that the walk goes over the rooms of the user instead. */
 static void changes_with(struct fixture *f, int far)
 {
-	int64_t a = fixture_room(f, "!a"), b = fixture_room(f, "!b"), noise = fixture_room(f, "!noise");
+	int64_t a = fixture_room(f, "!a"), b = fixture_room(f, "!b"),
+		noise = fixture_room(f, "!noise");
 	fixture_member(f, a, "@u:x", MEMBERSHIP_JOIN);
 	fixture_member(f, b, "@u:x", MEMBERSHIP_JOIN);
 	int64_t user = member_now(f, a, "@u:x").user, other = fixture_user(f, "@o:x");
@@ -532,8 +586,8 @@ static enum rc receipt_write(struct txn_rw *txn, void *arg, struct fail *fail)
 	return receipt_put(txn, r->room, r->user, r->type, r->thread_id, r->event_id, 77);
 }
 
-static int64_t receipt_now(struct fixture *f, int64_t room, int64_t user, const char *type, const char *thread_id,
-	const char *event_id)
+static int64_t receipt_now(struct fixture *f, int64_t room, int64_t user, const char *type,
+    const char *thread_id, const char *event_id)
 {
 	struct receipt receipt = {room, user, str_of(type), str_of(thread_id), str_of(event_id)};
 	assert_int_equal(store_write(f->store, receipt_write, &receipt, NULL), RC_OK);
@@ -556,25 +610,31 @@ static void receipts_replace_and_are_private(void **state)
 	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
 	struct receipt_row *rows;
 	size_t count;
-	assert_int_equal(receipts_since(txn, &f->arena, room, a, start, last, &rows, &count), RC_OK);
+	assert_int_equal(
+	    receipts_since(txn, &f->arena, room, a, start, last, &rows, &count), RC_OK);
 	assert_int_equal(count, 3);
 	assert_true(str_eq(rows[0].thread_id, STR("$t")));
 	assert_true(str_eq(rows[1].type, STR("m.read.private")));
 	assert_true(str_eq(rows[2].event_id, STR("$4")));
 	assert_true(str_eq(rows[2].user_id, STR("@a:x")));
 	assert_int_equal(rows[2].ts_ms, 77);
-	assert_int_equal(receipts_since(txn, &f->arena, room, b, start, last, &rows, &count), RC_OK);
+	assert_int_equal(
+	    receipts_since(txn, &f->arena, room, b, start, last, &rows, &count), RC_OK);
 	assert_int_equal(count, 2);
-	assert_int_equal(receipts_since(txn, &f->arena, room, a, start, last - 1, &rows, &count), RC_OK);
+	assert_int_equal(
+	    receipts_since(txn, &f->arena, room, a, start, last - 1, &rows, &count), RC_OK);
 	assert_int_equal(count, 2);
 
 	int64_t *rooms;
-	assert_int_equal(receipt_rooms_changed_for(txn, &f->arena, b, start, last, &rooms, &count), RC_OK);
+	assert_int_equal(
+	    receipt_rooms_changed_for(txn, &f->arena, b, start, last, &rooms, &count), RC_OK);
 	assert_int_equal(count, 1);
 	assert_int_equal(rooms[0], room);
-	assert_int_equal(receipt_rooms_changed_for(txn, &f->arena, b, start - 100, last, &rooms, &count), RC_OK);
+	assert_int_equal(
+	    receipt_rooms_changed_for(txn, &f->arena, b, start - 100, last, &rooms, &count), RC_OK);
 	assert_int_equal(count, 1); /* the other walk */
-	assert_int_equal(receipt_rooms_changed_for(txn, &f->arena, b, last, last + 9, &rooms, &count), RC_OK);
+	assert_int_equal(
+	    receipt_rooms_changed_for(txn, &f->arena, b, last, last + 9, &rooms, &count), RC_OK);
 	assert_int_equal(count, 0);
 }
 
@@ -584,7 +644,7 @@ struct watcher {
 	struct fixture *fixture;
 	thread thread;
 	int64_t room;
-	bool stop;      /* atomic */
+	bool stop; /* atomic */
 	int looks, wrong;
 };
 
@@ -634,7 +694,8 @@ static void readers_see_whole_commits(void **state)
 	fixture_member(f, room, "@first:x", MEMBERSHIP_JOIN);
 	for (int i = 0; i < WATCHERS; i++) {
 		watchers[i] = (struct watcher){.fixture = f, .room = room};
-		assert_int_equal(thread_start(&watchers[i].thread, "watcher", watch, &watchers[i]), RC_OK);
+		assert_int_equal(
+		    thread_start(&watchers[i].thread, "watcher", watch, &watchers[i]), RC_OK);
 	}
 	for (int i = 0; i < MEMBERS; i++) {
 		char user_id[32];
@@ -665,14 +726,16 @@ static enum rc alias_write(struct txn_rw *txn, void *arg, struct fail *fail)
 {
 	(void)fail;
 	const struct alias *a = arg;
-	return a->delete ? alias_delete(txn, str_of(a->alias)) : alias_put(txn, str_of(a->alias), a->room, 5);
+	return a->delete ? alias_delete(txn, str_of(a->alias))
+			 : alias_put(txn, str_of(a->alias), a->room, 5);
 }
 
 static void aliases_point_to_rooms(void **state)
 {
 	struct fixture *f = *state;
 	int64_t a = fixture_room(f, "!a"), b = fixture_room(f, "!b");
-	struct alias two = {"#two:x", a, false}, one = {"#one:x", a, false}, taken = {"#one:x", b, false};
+	struct alias two = {"#two:x", a, false}, one = {"#one:x", a, false},
+		     taken = {"#one:x", b, false};
 	struct alias gone = {"#two:x", 0, true};
 	assert_int_equal(store_write(f->store, alias_write, &two, NULL), RC_OK);
 	assert_int_equal(store_write(f->store, alias_write, &one, NULL), RC_OK);
@@ -737,12 +800,6 @@ static void failing_allocations_are_told(void **state)
 	assert_true(failures > 150);
 }
 
-static enum rc damage(struct txn_rw *txn, void *arg, struct fail *fail)
-{
-	(void)fail;
-	return conn_exec(txn_conn(txn_reading(txn)), arg);
-}
-
 static void count_finding(void *self, str finding)
 {
 	assert_true(finding.n > 0);
@@ -756,23 +813,23 @@ static void check_finds_what_is_wrong(void **state)
 	fixture_member(f, room, "@a:x", MEMBERSHIP_JOIN);
 	fixture_message(f, room, 1);
 	fixture_check(f);
-	static char damages[][80] = {
-		"UPDATE memberships SET membership=4",      /* its event says another, and the counts are wrong */
-		"UPDATE memberships SET membership=1",
-		"UPDATE memberships SET event=event+1",
-		"UPDATE memberships SET event=event-1",
-		"UPDATE rooms SET head_event=1",
-		"UPDATE rooms SET head_event=2",
-		"UPDATE rooms SET joined=0",
-		"UPDATE rooms SET joined=1",
-		"UPDATE rooms SET snapshot=snapshot+100",
-		"UPDATE rooms SET snapshot=snapshot-100",
-		"UPDATE events SET sender=sender+100",
-		"UPDATE events SET sender=sender-100",
+	static const char *const damages[] = {
+	    "UPDATE memberships SET membership=4", /* its event says another, and the counts are wrong */
+	    "UPDATE memberships SET membership=1",
+	    "UPDATE memberships SET event=event+1",
+	    "UPDATE memberships SET event=event-1",
+	    "UPDATE rooms SET head_event=1",
+	    "UPDATE rooms SET head_event=2",
+	    "UPDATE rooms SET joined=0",
+	    "UPDATE rooms SET joined=1",
+	    "UPDATE rooms SET snapshot=snapshot+100",
+	    "UPDATE rooms SET snapshot=snapshot-100",
+	    "UPDATE events SET sender=sender+100",
+	    "UPDATE events SET sender=sender-100",
 	};
 	for (size_t i = 0; i < COUNT_OF(damages); i++) {
 		int findings = 0;
-		assert_int_equal(store_write(f->store, damage, damages[i], NULL), RC_OK);
+		fixture_sql(f, damages[i]);
 		assert_int_equal(store_check(f->store, count_finding, &findings), RC_OK);
 		if ((findings > 0) != (i % 2 == 0))
 			fail_msg("%d findings after %s", findings, damages[i]);
@@ -784,31 +841,31 @@ static void check_finds_what_is_wrong(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(membership_names),
-		TEST(rooms_are_found),
-		TEST(room_ids_are_unique),
-		TEST(an_event_moves_the_head),
-		TEST(a_moved_head_is_a_conflict),
-		TEST(the_generation_is_a_gate),
-		TEST(transaction_ids_are_used_once),
-		TEST(event_ids_are_unique),
-		TEST(state_is_kept_and_replaced),
-		TEST(redaction_replaces_the_bytes_once),
-		TEST(the_marker_outlives_redaction_but_no_join),
-		TEST(members_keep_name_and_picture),
-		TEST(members_are_walked_and_counted),
-		TEST(a_walk_may_walk_again),
-		TEST(heroes_come_in_order),
-		TEST(only_left_rooms_are_forgotten),
-		TEST(sharing_means_both_joined),
-		TEST(events_between_positions),
-		TEST(changed_rooms_by_span),
-		TEST(changed_rooms_by_user),
-		TEST(receipts_replace_and_are_private),
-		TEST(readers_see_whole_commits),
-		TEST(aliases_point_to_rooms),
-		TEST(failing_allocations_are_told),
-		TEST(check_finds_what_is_wrong),
+	    cmocka_unit_test(membership_names),
+	    TEST(rooms_are_found),
+	    TEST(room_ids_are_unique),
+	    TEST(an_event_moves_the_head),
+	    TEST(a_moved_head_is_a_conflict),
+	    TEST(the_generation_is_a_gate),
+	    TEST(transaction_ids_are_used_once),
+	    TEST(event_ids_are_unique),
+	    TEST(state_is_kept_and_replaced),
+	    TEST(redaction_replaces_the_bytes_once),
+	    TEST(the_marker_outlives_redaction_but_no_join),
+	    TEST(members_keep_name_and_picture),
+	    TEST(members_are_walked_and_counted),
+	    TEST(a_walk_may_walk_again),
+	    TEST(heroes_come_in_order),
+	    TEST(only_left_rooms_are_forgotten),
+	    TEST(sharing_means_both_joined),
+	    TEST(events_between_positions),
+	    TEST(changed_rooms_by_span),
+	    TEST(changed_rooms_by_user),
+	    TEST(receipts_replace_and_are_private),
+	    TEST(readers_see_whole_commits),
+	    TEST(aliases_point_to_rooms),
+	    TEST(failing_allocations_are_told),
+	    TEST(check_finds_what_is_wrong),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

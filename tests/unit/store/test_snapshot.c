@@ -51,7 +51,8 @@ static void model_set(struct model *model, struct state_key at, int64_t event)
 
 static int entry_order(const void *a, const void *b)
 {
-	return key_compare(((const struct state_entry *)a)->at, ((const struct state_entry *)b)->at);
+	return key_compare(
+	    ((const struct state_entry *)a)->at, ((const struct state_entry *)b)->at);
 }
 
 static enum rc collect(void *self, const struct state_entry *entry)
@@ -71,7 +72,8 @@ static void assert_holds(struct txn_ro *txn, int64_t snapshot, struct model *mod
 	for (size_t i = 0; i < found.count; i++)
 		for (size_t j = i + 1; j < found.count && j < i + 40; j++)
 			if (found.entries[j].at.type == found.entries[i].at.type)
-				assert_int_equal(found.entries[j - 1].at.type, found.entries[i].at.type);
+				assert_int_equal(
+				    found.entries[j - 1].at.type, found.entries[i].at.type);
 	qsort(found.entries, found.count, sizeof *found.entries, entry_order);
 	qsort(model->entries, model->count, sizeof *model->entries, entry_order);
 	for (size_t i = 0; i < found.count; i++) {
@@ -106,21 +108,30 @@ static void in_transaction(void **state, void (*run)(struct fixture *f, struct t
 static struct state_key random_key(struct fixture *f, int64_t types, int64_t keys)
 {
 	return (struct state_key){1 + (int64_t)rng_below(&f->rng, (uint64_t)types),
-		1 + (int64_t)rng_below(&f->rng, (uint64_t)keys)};
+	    1 + (int64_t)rng_below(&f->rng, (uint64_t)keys)};
 }
 
 static void random_sets_run(struct fixture *f, struct txn_rw *txn)
 {
-	static const struct { int64_t types, keys; int changes; } shapes[] = {
-		{1, 20, 60}, {40, 1, 100}, {3, 40, 200}, {300, 5, 600}, {2, 100000, 700}, {20, 1LL << 40, 600},
-		{1LL << 50, 1LL << 50, 500},
+	static const struct {
+		int64_t types, keys;
+		int changes;
+	} shapes[] = {
+	    {1, 20, 60},
+	    {40, 1, 100},
+	    {3, 40, 200},
+	    {300, 5, 600},
+	    {2, 100000, 700},
+	    {20, 1LL << 40, 600},
+	    {1LL << 50, 1LL << 50, 500},
 	};
 	for (size_t s = 0; s < COUNT_OF(shapes); s++) {
 		struct model model = model_new();
 		int64_t snapshot = 0, event = 1;
 		for (int i = 0; i < shapes[s].changes; i++) {
 			struct state_key at = random_key(f, shapes[s].types, shapes[s].keys);
-			assert_int_equal(snapshot_set(txn, snapshot, at, ++event, &snapshot), RC_OK);
+			assert_int_equal(
+			    snapshot_set(txn, snapshot, at, ++event, &snapshot), RC_OK);
 			model_set(&model, at, event);
 			if (i % 31 == 0)
 				assert_holds(txn_reading(txn), snapshot, &model);
@@ -141,7 +152,8 @@ struct found_diff {
 	struct model before, after; /* event 0: absent there */
 };
 
-static enum rc collect_diff(void *self, const struct state_entry *before, const struct state_entry *after)
+static enum rc collect_diff(
+    void *self, const struct state_entry *before, const struct state_entry *after)
 {
 	struct found_diff *diff = self;
 	assert_int_equal(key_compare(before->at, after->at), 0);
@@ -151,7 +163,8 @@ static enum rc collect_diff(void *self, const struct state_entry *before, const 
 	return collect(&diff->after, after);
 }
 
-static void assert_diff(struct txn_ro *txn, int64_t a, int64_t b, struct model *before, struct model *after)
+static void assert_diff(
+    struct txn_ro *txn, int64_t a, int64_t b, struct model *before, struct model *after)
 {
 	struct found_diff diff = {model_new(), model_new()};
 	assert_int_equal(snapshot_diff(txn, a, b, collect_diff, &diff), RC_OK);
@@ -161,7 +174,8 @@ static void assert_diff(struct txn_ro *txn, int64_t a, int64_t b, struct model *
 		if (now && *now == before->entries[i].event)
 			continue;
 		expected++;
-		assert_int_equal(*model_find(&diff.before, before->entries[i].at), before->entries[i].event);
+		assert_int_equal(
+		    *model_find(&diff.before, before->entries[i].at), before->entries[i].event);
 		assert_int_equal(*model_find(&diff.after, before->entries[i].at), now ? *now : 0);
 	}
 	for (size_t i = 0; i < after->count; i++) {
@@ -169,7 +183,8 @@ static void assert_diff(struct txn_ro *txn, int64_t a, int64_t b, struct model *
 			continue;
 		expected++;
 		assert_int_equal(*model_find(&diff.before, after->entries[i].at), 0);
-		assert_int_equal(*model_find(&diff.after, after->entries[i].at), after->entries[i].event);
+		assert_int_equal(
+		    *model_find(&diff.after, after->entries[i].at), after->entries[i].event);
 	}
 	assert_int_equal(diff.before.count, expected);
 	free(diff.before.entries);
@@ -182,12 +197,14 @@ static void diffs_run(struct fixture *f, struct txn_rw *txn)
 	for (int round = 0; round < 160; round++) {
 		struct model models[4];
 		int64_t snapshots[4] = {0}, event = 1;
-		int64_t types = 1 + (int64_t)rng_below(&f->rng, 20), keys = 1 + (int64_t)rng_below(&f->rng, 400);
+		int64_t types = 1 + (int64_t)rng_below(&f->rng, 20),
+			keys = 1 + (int64_t)rng_below(&f->rng, 400);
 		models[0] = model_new();
 		models[1] = model_new();
 		for (uint64_t n = rng_below(&f->rng, 200); n > 0; n--) {
 			struct state_key at = random_key(f, types, keys);
-			assert_int_equal(snapshot_set(txn, snapshots[1], at, ++event, &snapshots[1]), RC_OK);
+			assert_int_equal(
+			    snapshot_set(txn, snapshots[1], at, ++event, &snapshots[1]), RC_OK);
 			model_set(&models[1], at, event);
 		}
 		for (int side = 2; side < 4; side++) {
@@ -195,14 +212,16 @@ static void diffs_run(struct fixture *f, struct txn_rw *txn)
 			snapshots[side] = snapshots[1];
 			for (uint64_t n = rng_below(&f->rng, 60); n > 0; n--) {
 				struct state_key at = random_key(f, types * 2, keys * 2);
-				assert_int_equal(snapshot_set(txn, snapshots[side], at, ++event, &snapshots[side]),
-					RC_OK);
+				assert_int_equal(snapshot_set(txn, snapshots[side], at, ++event,
+						     &snapshots[side]),
+				    RC_OK);
 				model_set(&models[side], at, event);
 			}
 		}
 		for (int a = 0; a < 4; a++)
 			for (int b = 0; b < 4; b++)
-				assert_diff(txn_reading(txn), snapshots[a], snapshots[b], &models[a], &models[b]);
+				assert_diff(txn_reading(txn), snapshots[a], snapshots[b],
+				    &models[a], &models[b]);
 		for (int i = 0; i < 4; i++)
 			free(models[i].entries);
 	}
@@ -218,7 +237,8 @@ static void diffs_match_brute_force(void **state)
 static int64_t sql_one(struct txn_rw *txn, const char *sql)
 {
 	sqlite3_stmt *stmt = NULL;
-	assert_int_equal(sqlite3_prepare_v2(txn_conn(txn_reading(txn))->db, sql, -1, &stmt, NULL), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_prepare_v2(txn_conn(txn_reading(txn))->db, sql, -1, &stmt, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
 	int64_t value = sqlite3_column_int64(stmt, 0);
 	sqlite3_finalize(stmt);
@@ -236,9 +256,12 @@ static void large_room_run(struct fixture *f, struct txn_rw *txn)
 {
 	struct model model = model_new();
 	int64_t snapshot = 0, before, after, event = 1000000;
-	for (int i = 0; i < 20; i++) { /* types 1 to 20 with one key, then the members under type 2 */
+	for (int i = 0; i < 20;
+	     i++) { /* types 1 to 20 with one key, then the members under type 2 */
 		model_set(&model, (struct state_key){i + 1, 1}, ++event);
-		assert_int_equal(snapshot_set(txn, snapshot, (struct state_key){i + 1, 1}, event, &snapshot), RC_OK);
+		assert_int_equal(
+		    snapshot_set(txn, snapshot, (struct state_key){i + 1, 1}, event, &snapshot),
+		    RC_OK);
 	}
 	for (int i = 0; i < MEMBERS; i++) {
 		struct state_key at = {2, 1000 + 3 * i};
@@ -247,19 +270,23 @@ static void large_room_run(struct fixture *f, struct txn_rw *txn)
 	}
 	assert_holds(txn_reading(txn), snapshot, &model);
 
-	int64_t base = snapshot, bytes = bytes_stored(txn), nodes = sql_one(txn, "SELECT count(*) FROM state_nodes");
+	int64_t base = snapshot, bytes = bytes_stored(txn),
+		nodes = sql_one(txn, "SELECT count(*) FROM state_nodes");
 	for (int i = 0; i < CHANGES; i++) {
 		struct state_key at = {2, 1000 + 3 * (int64_t)rng_below(&f->rng, MEMBERS)};
 		assert_int_equal(snapshot_set(txn, snapshot, at, ++event, &snapshot), RC_OK);
 	}
 	int64_t bytes_each = (bytes_stored(txn) - bytes) / CHANGES;
-	double nodes_each = (double)(sql_one(txn, "SELECT count(*) FROM state_nodes") - nodes) / CHANGES;
-	print_message("a change among %d members: %lld bytes in %.1f nodes\n", MEMBERS, (long long)bytes_each, nodes_each);
+	double nodes_each =
+	    (double)(sql_one(txn, "SELECT count(*) FROM state_nodes") - nodes) / CHANGES;
+	print_message("a change among %d members: %lld bytes in %.1f nodes\n", MEMBERS,
+	    (long long)bytes_each, nodes_each);
 	assert_in_range(bytes_each, 50, 500);
 	assert_true(nodes_each <= 6);
 
 	struct found_diff diff = {model_new(), model_new()};
-	assert_int_equal(snapshot_diff(txn_reading(txn), base, snapshot, collect_diff, &diff), RC_OK);
+	assert_int_equal(
+	    snapshot_diff(txn_reading(txn), base, snapshot, collect_diff, &diff), RC_OK);
 	assert_in_range(diff.before.count, CHANGES / 2, CHANGES);
 	free(diff.before.entries);
 	free(diff.after.entries);
@@ -272,7 +299,8 @@ static void large_room_run(struct fixture *f, struct txn_rw *txn)
 	free(one_type.entries);
 
 	before = sql_one(txn, "SELECT count(*) FROM state_nodes");
-	assert_int_equal(snapshot_set(txn, base, (struct state_key){2, 1000}, 1000021, &after), RC_OK);
+	assert_int_equal(
+	    snapshot_set(txn, base, (struct state_key){2, 1000}, 1000021, &after), RC_OK);
 	assert_int_equal(after, base); /* the same event stood there: nothing is written */
 	assert_int_equal(sql_one(txn, "SELECT count(*) FROM state_nodes"), before);
 	free(model.entries);
@@ -290,7 +318,8 @@ static void shape_of(struct txn_ro *txn, int64_t nid, int depth, char *text, siz
 	assert_int_equal(node_load(txn, nid, -1, &node), RC_OK);
 	assert_true(n + 32 < max);
 	if (node.is_leaf) {
-		snprintf(text + n, max - n, "%d:%u@%lld;", depth, node.count, (long long)node.entries[0].at.key);
+		snprintf(text + n, max - n, "%d:%u@%lld;", depth, node.count,
+		    (long long)node.entries[0].at.key);
 		return;
 	}
 	snprintf(text + n, max - n, "%d/%d;", depth, node.level);
@@ -334,11 +363,15 @@ static void limits_run(struct fixture *f, struct txn_rw *txn)
 {
 	(void)f;
 	int64_t snapshot = 77, event;
-	assert_int_equal(snapshot_set(txn, 0, (struct state_key){1, 1}, 0, &snapshot), RC_INVALID_PARAM);
-	assert_int_equal(snapshot_set(txn, 0, (struct state_key){-1, 1}, 5, &snapshot), RC_INVALID_PARAM);
+	assert_int_equal(
+	    snapshot_set(txn, 0, (struct state_key){1, 1}, 0, &snapshot), RC_INVALID_PARAM);
+	assert_int_equal(
+	    snapshot_set(txn, 0, (struct state_key){-1, 1}, 5, &snapshot), RC_INVALID_PARAM);
 	assert_int_equal(snapshot, 77);
-	assert_int_equal(snapshot_get(txn_reading(txn), 0, (struct state_key){1, 1}, &event), RC_NOT_FOUND);
-	assert_int_equal(snapshot_get(txn_reading(txn), 999999, (struct state_key){1, 1}, &event), RC_CORRUPT);
+	assert_int_equal(
+	    snapshot_get(txn_reading(txn), 0, (struct state_key){1, 1}, &event), RC_NOT_FOUND);
+	assert_int_equal(
+	    snapshot_get(txn_reading(txn), 999999, (struct state_key){1, 1}, &event), RC_CORRUPT);
 }
 
 static void limits(void **state)
@@ -349,8 +382,10 @@ static void limits(void **state)
 static void damaged_nodes_are_refused(void **state)
 {
 	(void)state;
-	struct node node = {.is_leaf = true, .count = 2, .entries = {{{1, 5}, 9}, {{3, 1LL << 40}, 1LL << 50}}};
-	struct node inner = {.level = 17, .some_key = {4, 300}, .children = {[0] = 1LL << 62, [15] = 7}};
+	struct node node = {
+	    .is_leaf = true, .count = 2, .entries = {{{1, 5}, 9}, {{3, 1LL << 40}, 1LL << 50}}};
+	struct node inner = {
+	    .level = 17, .some_key = {4, 300}, .children = {[0] = 1LL << 62, [15] = 7}};
 	unsigned char bytes[NODE_MAX_BYTES + 1];
 	struct node back;
 	const struct node *good[] = {&node, &inner};
@@ -366,11 +401,11 @@ static void damaged_nodes_are_refused(void **state)
 		assert_int_equal(node_decode(str_bytes(bytes, n + 1), &back), RC_CORRUPT);
 	}
 	static const char *const bad[] = {
-		"\x02\x01\x01\x01\x01",             /* no such kind */
-		"\x00\x02\x01\x05\x09\x00\x05\x09", /* the same key twice */
-		"\x01\x20\x01\x01\x03\x01\x05\x06", /* beyond the last nibble */
-		"\x01\x03\x01\x01\x01\x01\x05",     /* one child only */
-		"\x00\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01\x01",
+	    "\x02\x01\x01\x01\x01",             /* no such kind */
+	    "\x00\x02\x01\x05\x09\x00\x05\x09", /* the same key twice */
+	    "\x01\x20\x01\x01\x03\x01\x05\x06", /* beyond the last nibble */
+	    "\x01\x03\x01\x01\x01\x01\x05",     /* one child only */
+	    "\x00\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01\x01",
 	};
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
 		assert_int_equal(node_decode(str_of(bad[i]), &back), RC_CORRUPT);
@@ -385,7 +420,8 @@ static void cycle_run(struct fixture *f, struct txn_rw *txn)
 	for (int i = 0; i < CHILDREN_MAX; i++)
 		inner.children[i] = nid;
 	assert_int_equal(node_store(txn, &inner, &nid), RC_OK);
-	assert_int_equal(snapshot_get(txn_reading(txn), nid, (struct state_key){1, 1}, &event), RC_CORRUPT);
+	assert_int_equal(
+	    snapshot_get(txn_reading(txn), nid, (struct state_key){1, 1}, &event), RC_CORRUPT);
 	struct model found = model_new();
 	assert_int_equal(snapshot_each(txn_reading(txn), nid, 0, collect, &found), RC_CORRUPT);
 	assert_int_equal(snapshot_set(txn, nid, (struct state_key){1, 1}, 5, &event), RC_CORRUPT);
@@ -413,11 +449,14 @@ static void snapshots_survive(void **state)
 	assert_int_equal(room_get(txn, &f->arena, room, &row), RC_OK);
 	for (int i = 0; i < 100; i++) {
 		snprintf(user_id, sizeof user_id, "@u%d:x", i);
-		assert_int_equal(state_event(txn, &f->arena, row.snapshot, STR("m.room.member"), str_of(user_id),
-			&event), RC_OK);
+		assert_int_equal(state_event(txn, &f->arena, row.snapshot, STR("m.room.member"),
+				     str_of(user_id), &event),
+		    RC_OK);
 		assert_true(str_eq(event.state_key, str_of(user_id)));
 	}
-	assert_int_equal(state_event(txn, &f->arena, row.snapshot, STR("m.room.name"), STR(""), &event), RC_NOT_FOUND);
+	assert_int_equal(
+	    state_event(txn, &f->arena, row.snapshot, STR("m.room.name"), STR(""), &event),
+	    RC_NOT_FOUND);
 }
 
 static void the_cache_is_bounded(void **state)
@@ -507,17 +546,17 @@ static void lost_types_are_forgotten(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(random_sets),
-		TEST(diffs_match_brute_force),
-		TEST(a_large_room_costs_little),
-		TEST(the_shape_follows_from_the_set),
-		TEST(limits),
-		cmocka_unit_test(damaged_nodes_are_refused),
-		TEST(cycles_are_refused),
-		TEST(snapshots_survive),
-		cmocka_unit_test(the_cache_is_bounded),
-		TEST(numbers_of_texts),
-		TEST(lost_types_are_forgotten),
+	    TEST(random_sets),
+	    TEST(diffs_match_brute_force),
+	    TEST(a_large_room_costs_little),
+	    TEST(the_shape_follows_from_the_set),
+	    TEST(limits),
+	    cmocka_unit_test(damaged_nodes_are_refused),
+	    TEST(cycles_are_refused),
+	    TEST(snapshots_survive),
+	    cmocka_unit_test(the_cache_is_bounded),
+	    TEST(numbers_of_texts),
+	    TEST(lost_types_are_forgotten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,8 +63,9 @@ static void open_refuses_what_is_no_database(void **state)
 	struct fail fail = {0};
 	fixture_close(f);
 	file_replace(f, "exeunt.db-wal", "");
-	file_replace(f, "exeunt.db", "This is a text of more than one hundred bytes, so that it cannot be taken for "
-	                             "an empty database, which it is not in the least.");
+	file_replace(f, "exeunt.db",
+	    "This is a text of more than one hundred bytes, so that it cannot be taken for "
+	    "an empty database, which it is not in the least.");
 	struct store_config config = fixture_config(f);
 	assert_int_equal(store_open(&config, &f->store, &fail), RC_CORRUPT);
 	assert_non_null(strstr(fail.message, "damaged"));
@@ -141,7 +142,8 @@ static void one_that_fails_fails_alone(void **state)
 	static struct numbered_job jobs[MANY];
 	memset(jobs, 0, sizeof jobs);
 	for (int i = 0; i < MANY; i++)
-		jobs[i] = (struct numbered_job){.key = i + 1, .outcome = i == 41 ? RC_FORBIDDEN : RC_OK};
+		jobs[i] =
+		    (struct numbered_job){.key = i + 1, .outcome = i == 41 ? RC_FORBIDDEN : RC_OK};
 	submit_behind_a_gate(f, jobs, MANY);
 	for (int i = 0; i < MANY; i++) {
 		assert_int_equal(jobs[i].rc, i == 41 ? RC_FORBIDDEN : RC_OK);
@@ -196,7 +198,8 @@ static void background_jobs_yield(void **state)
 		assert_int_equal(jobs[i].order, i - 10);
 	assert_int_equal(jobs[0].order, 10);
 	assert_int_equal(jobs[9].order, 19);
-	assert_true(jobs[1].commit > jobs[10].commit); /* one with the interactive group, the others after it */
+	assert_true(jobs[1].commit >
+		    jobs[10].commit); /* one with the interactive group, the others after it */
 	assert_int_equal(jobs[0].commit, jobs[10].commit);
 }
 
@@ -205,8 +208,10 @@ static void a_failed_commit_fails_all(void **state)
 	struct fixture *f = *state;
 	static struct numbered_job jobs[MANY], again;
 	for (int i = 0; i < MANY; i++)
-		jobs[i] = (struct numbered_job){.key = i + 1, .outcome = i == 3 ? RC_FORBIDDEN : RC_OK};
-	assert_int_equal(fault_arm(STR("store.commit:2:fail")), RC_OK); /* the first is that of the gate */
+		jobs[i] =
+		    (struct numbered_job){.key = i + 1, .outcome = i == 3 ? RC_FORBIDDEN : RC_OK};
+	assert_int_equal(
+	    fault_arm(STR("store.commit:2:fail")), RC_OK); /* the first is that of the gate */
 	submit_behind_a_gate(f, jobs, MANY);
 	fault_disarm();
 	for (int i = 0; i < MANY; i++) {
@@ -239,7 +244,8 @@ static void done_order_holds_under_load(void **state)
 	for (int i = 0; i < LOAD; i++) {
 		assert_int_equal(jobs[i].order, i);
 		assert_int_equal(jobs[i].rc, RC_OK);
-		assert_true(jobs[i].seen_pos >= jobs[i].pos); /* readers could see it before it was acknowledged */
+		assert_true(jobs[i].seen_pos >=
+			    jobs[i].pos); /* readers could see it before it was acknowledged */
 	}
 	free(jobs);
 }
@@ -287,6 +293,34 @@ static void readers_see_one_moment(void **state)
 	txn_ro_end(&txn);
 }
 
+static enum rc page_limit(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	return conn_exec(txn_conn(txn_reading(txn)), arg);
+}
+
+static enum rc big_write(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	static char content[200000];
+	memset(content, 'x', sizeof content);
+	return account_data_put(
+	    txn, *(const int64_t *)arg, 0, STR("big"), str_bytes(content, sizeof content));
+}
+
+/* SQLite's own limit on pages gives SQLITE_FULL inside a job: the whole transaction may be given up. */
+static void a_full_database_is_told(void **state)
+{
+	struct fixture *f = *state;
+	int64_t user = fixture_user(f, "@a:x");
+	char limit[] = "PRAGMA max_page_count=1", no_limit[] = "PRAGMA max_page_count=1000000000";
+	assert_int_equal(store_write(f->store, page_limit, limit, NULL), RC_OK);
+	assert_int_equal(store_write(f->store, big_write, &user, NULL), RC_DISK_FULL);
+	assert_int_equal(store_write(f->store, page_limit, no_limit, NULL), RC_OK);
+	assert_int_equal(store_write(f->store, big_write, &user, NULL), RC_OK);
+	fixture_check(f);
+}
+
 static void check_is_silent_on_a_sound_store(void **state)
 {
 	struct fixture *f = *state;
@@ -328,15 +362,24 @@ static void plan_of(struct conn *conn, enum statement statement, char *plan, siz
 	if (sqlite3_prepare_v2(conn->db, sql, -1, &stmt, NULL) != SQLITE_OK)
 		return; /* BEGIN and its like have none */
 	while (sqlite3_step(stmt) == SQLITE_ROW)
-		snprintf(plan + strlen(plan), max - strlen(plan), "%s\n", (const char *)sqlite3_column_text(stmt, 3));
+		snprintf(plan + strlen(plan), max - strlen(plan), "%s\n",
+		    (const char *)sqlite3_column_text(stmt, 3));
 	sqlite3_finalize(stmt);
 }
 
 static bool may_scan(enum statement statement)
 {
-	static const enum statement walks[] = { /* of all there is, or of a table of one row */
-		STMT_numbers_get, STMT_numbers_set, STMT_tag_get, STMT_tag_set, STMT_account_each,
-		STMT_deactivation_each, STMT_deactivations_open, STMT_memberships_count, STMT_departures_due_count,
+	static const enum statement walks[] = {
+	    /* of all there is, or of a table of one row */
+	    STMT_numbers_get,
+	    STMT_numbers_set,
+	    STMT_tag_get,
+	    STMT_tag_set,
+	    STMT_account_each,
+	    STMT_deactivation_each,
+	    STMT_deactivations_open,
+	    STMT_memberships_count,
+	    STMT_departures_due_count,
 	};
 	for (size_t i = 0; i < COUNT_OF(walks); i++)
 		if (walks[i] == statement)
@@ -348,12 +391,20 @@ static bool may_scan(enum statement statement)
 static void no_statement_scans(void **state)
 {
 	struct fixture *f = *state;
-	static const struct { enum statement statement; const char *index; } chosen[] = {
-		{STMT_deactivation_finish, "departures_due"}, {STMT_departures_due, "departures_due"},
-		{STMT_departures_next, "departures_next"}, {STMT_rooms_changed_by_span, "events_pos"},
-		{STMT_receipt_rooms_by_span, "receipts_pos"}, {STMT_events_after, "events_room"},
-		{STMT_event_by_txn, "events_txn"}, {STMT_heroes, "memberships_pos"},
-		{STMT_device_delete_tokens, "tokens_user"}, {STMT_receipts_since, "receipts_room"},
+	static const struct {
+		enum statement statement;
+		const char *index;
+	} chosen[] = {
+	    {STMT_deactivation_finish, "departures_due"},
+	    {STMT_departures_due, "departures_due"},
+	    {STMT_departures_next, "departures_next"},
+	    {STMT_rooms_changed_by_span, "events_pos"},
+	    {STMT_receipt_rooms_by_span, "receipts_pos"},
+	    {STMT_events_after, "events_room"},
+	    {STMT_event_by_txn, "events_txn"},
+	    {STMT_heroes, "memberships_pos"},
+	    {STMT_device_delete_tokens, "tokens_user"},
+	    {STMT_receipts_since, "receipts_room"},
 	};
 	struct conn *conn = &f->store->checkpointer.conn; /* idle here */
 	char plan[4096];
@@ -374,24 +425,25 @@ static void no_statement_scans(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(open_makes_private_files),
-		TEST(open_is_refused_twice),
-		TEST(open_tells_what_is_wrong),
-		TEST(open_refuses_what_is_no_database),
-		TEST(open_refuses_a_newer_schema),
-		TEST(tag_and_positions_survive),
-		TEST(positions_are_not_used_again_after_deletion),
-		TEST(one_that_fails_fails_alone),
-		TEST(groups_are_bounded),
-		TEST(a_group_ends_when_its_time_is_up),
-		TEST(background_jobs_yield),
-		TEST(a_failed_commit_fails_all),
-		TEST(done_order_holds_under_load),
-		TEST(writes_see_their_own),
-		TEST(readers_see_one_moment),
-		TEST(check_is_silent_on_a_sound_store),
-		TEST(every_statement_prepares_with_parameters_in_order),
-		TEST(no_statement_scans),
+	    TEST(open_makes_private_files),
+	    TEST(open_is_refused_twice),
+	    TEST(open_tells_what_is_wrong),
+	    TEST(open_refuses_what_is_no_database),
+	    TEST(open_refuses_a_newer_schema),
+	    TEST(tag_and_positions_survive),
+	    TEST(positions_are_not_used_again_after_deletion),
+	    TEST(one_that_fails_fails_alone),
+	    TEST(groups_are_bounded),
+	    TEST(a_group_ends_when_its_time_is_up),
+	    TEST(background_jobs_yield),
+	    TEST(a_failed_commit_fails_all),
+	    TEST(done_order_holds_under_load),
+	    TEST(writes_see_their_own),
+	    TEST(readers_see_one_moment),
+	    TEST(a_full_database_is_told),
+	    TEST(check_is_silent_on_a_sound_store),
+	    TEST(every_statement_prepares_with_parameters_in_order),
+	    TEST(no_statement_scans),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
