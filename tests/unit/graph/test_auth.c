@@ -54,6 +54,16 @@ static int tear_down(void **state)
 	"{\"signed\":{\"mxid\":\"" mxid "\",\"signatures\":{\"id\":{\"ed25519:0\":\"" signature "\"}},\"token\":\"" \
 	token "\"}}"
 #define KEYS "{\"public_key\":\"" KEY "\"}"
+/* A key with both letters in which the alphabets of base64 differ, and its signature of the same. */
+#define KEY_STANDARD "m+Mod5WQeAlAfhRDn/GY1b/H3Ob5vHQ8s2kUb2ELSAE"
+#define KEY_URL "m-Mod5WQeAlAfhRDn_GY1b_H3Ob5vHQ8s2kUb2ELSAE"
+#define SIGNATURE_OF_IT \
+	"MczOMarJTUxTGLo7YYV5kBCwg3LZQwRLr3PKcbx7DWSu0v+gAKLH4Av0UnACf0u7ngNpGUPziFhJy/fpLMINBQ"
+#define SOME_BAD(n) "\"a" n "\":\"AAAA\","
+#define FIVE_BAD(n) SOME_BAD(n "1") SOME_BAD(n "2") SOME_BAD(n "3") SOME_BAD(n "4") SOME_BAD(n "5")
+/* The right signature behind so many wrong ones. */
+#define BEHIND(bad) \
+	"{\"signed\":{\"mxid\":\"@left:a\",\"signatures\":{\"id\":{" bad "\"z\":\"" SIGNATURE "\"}},\"token\":\"tok\"}}"
 #define OTHER_KEY "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 /* The default levels with one change in it: BASE(…) has the place for it at its end. */
@@ -97,6 +107,8 @@ static const struct rule_test rules[] = {
 
 	/* 4.3: join */
 	{"4.3.7", "5.3.7", {MEMBER("@left:a", "@left:a", JOIN), .prev = CREATE_ID},
+	 {MEMBER("@creator:a", "@creator:a", JOIN), .prev = CREATE_ID, .join_rule = "private"}},
+	{"4.3.7", "5.3.7", {MEMBER("@creator:a", "@creator:a", JOIN), .join_rule = "private"},
 	 {MEMBER("@creator:a", "@creator:a", JOIN), .prev = CREATE_ID, .join_rule = "private"}},
 	{"4.3.2", "5.3.2", {MEMBER("@mod:a", "@left:a", JOIN), .join_rule = "public"},
 	 {MEMBER("@left:a", "@left:a", JOIN), .join_rule = "public"}},
@@ -149,6 +161,20 @@ static const struct rule_test rules[] = {
 	{"4.4.1.8", "5.4.1.8",
 	 {MEMBER("@mod:a", "@left:a", THIRD_PARTY(SIGNED("@left:a", "tok", "AAAA"))), .invite_keys = KEYS},
 	 {MEMBER("@mod:a", "@left:a", THIRD_PARTY(SIGNED("@left:a", "tok", SIGNATURE))), .invite_keys = KEYS}},
+	{"4.4.1.8", "5.4.1.8",
+	 {MEMBER("@mod:a", "@left:a", THIRD_PARTY(SIGNED("@left:a", "tok", SIGNATURE_OF_IT))), .invite_keys = KEYS},
+	 {MEMBER("@mod:a", "@left:a", THIRD_PARTY(SIGNED("@left:a", "tok", SIGNATURE_OF_IT))),
+	  .invite_keys = "{\"public_key\":\"" KEY_URL "\"}"}},
+	{"4.4.1.8", "5.4.1.8",
+	 {MEMBER("@mod:a", "@left:a", THIRD_PARTY(SIGNED("@left:a", "tok", SIGNATURE_OF_IT))),
+	  .invite_keys = "{\"public_key\":\"AAAA\",\"public_keys\":{\"x\":{\"public_key\":5}}}"},
+	 {MEMBER("@mod:a", "@left:a", THIRD_PARTY(SIGNED("@left:a", "tok", SIGNATURE_OF_IT))),
+	  .invite_keys = "{\"public_key\":\"AAAA\",\"public_keys\":[{\"public_key\":\"" KEY_STANDARD "\"}]}"}},
+	{"4.4.1.8", "5.4.1.8", /* sixteen signatures are looked at */
+	 {MEMBER("@mod:a", "@left:a", THIRD_PARTY(BEHIND(FIVE_BAD("1") FIVE_BAD("2") FIVE_BAD("3") SOME_BAD("4")))),
+	  .invite_keys = KEYS},
+	 {MEMBER("@mod:a", "@left:a", THIRD_PARTY(BEHIND(FIVE_BAD("1") FIVE_BAD("2") FIVE_BAD("3")))),
+	  .invite_keys = KEYS}},
 	{"4.4.2", "5.4.2", {MEMBER("@left:a", "@new:a", INVITE)}, {MEMBER("@user:a", "@new:a", INVITE)}},
 	{"4.4.3", "5.4.3", {MEMBER("@user:a", "@mod:a", INVITE)}, {MEMBER("@user:a", "@left:a", INVITE)}},
 	{"4.4.3", "5.4.3", {MEMBER("@user:a", "@banned:a", INVITE)}, {MEMBER("@user:a", "@invited:a", INVITE)}},
@@ -163,6 +189,8 @@ static const struct rule_test rules[] = {
 	 {MEMBER("@admin:a", "@user:a", LEAVE)}},
 	{"4.5.3", "5.5.3", {MEMBER("@mod:a", "@banned:a", LEAVE), .power = BANS_AT("75")},
 	 {MEMBER("@admin:a", "@banned:a", LEAVE), .power = BANS_AT("75")}},
+	{"4.5.3", "5.5.3", {MEMBER("@mod:a", "@banned:a", LEAVE), .power = BANS_AT("51")},
+	 {MEMBER("@mod:a", "@banned:a", LEAVE), .power = BANS_AT("50")}},
 	{"4.5.5", "5.5.5", {MEMBER("@user:a", "@remote:b", LEAVE)}, {MEMBER("@mod:a", "@remote:b", LEAVE)}},
 	{"4.5.5", "5.5.5", {MEMBER("@mod:a", "@admin:a", LEAVE)}, {MEMBER("@admin:a", "@mod:a", LEAVE)}},
 	{"4.5.5", "5.5.5", {MEMBER("@mod:a", "@user:a", LEAVE), .power = KICKS_AT("60")},
