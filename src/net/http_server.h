@@ -33,7 +33,10 @@ struct http_handler {
 	enum http_head_verdict (*on_head)(void *self, struct http_request *request, size_t *ret_body_max_bytes,
 	                                  enum http_lane *ret_lane);
 	void (*run)(void *self, struct http_request *request);
-	/* The request is over (sent or connection lost); releases what http_set_context() put there. */
+	/*
+	 * The request is over (sent or connection lost); releases what http_set_context() put there and takes the
+	 * request out of wherever it could be woken from. May be NULL. On a loop thread, so it must not block.
+	 */
 	void (*on_end)(void *self, struct http_request *request);
 	void *self;
 };
@@ -99,10 +102,16 @@ struct http_response {
 /* Sends the answer. Any thread, exactly once a request; the request must not be touched afterwards. */
 void http_answer(struct http_request *request, const struct http_response *response);
 
-/* `run` returns without an answer: some other thread will call http_answer() later (a commit under way). */
+/*
+ * `run` returns without an answer: some other thread will call http_answer() later (a commit under way).
+ * It must do so even if the server was stopped meanwhile: then the connection is gone, only the arena, the
+ * body and the context are left, and on_end is called by that http_answer().
+ */
 void http_hold(struct http_request *request);
 
 /*
+ * http_answer(), http_hold() and http_park() called inside `run` take effect when `run` has returned.
+ *
  * Parks: `run` is called again after http_wake() or when `deadline_mono_ms` has passed, on the same lane.
  * A wake that came between the start of this run and http_park() counts. Holds no thread.
  */
