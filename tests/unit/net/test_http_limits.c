@@ -156,8 +156,8 @@ static void what_is_no_request(void **state)
 		"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
 		"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
 		"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-		"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-			"fffffffffffffffff\r\n",
+		("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+		 "fffffffffffffffff\r\n"),
 		"GET / HTTP/1.1\r\nno colon\r\n\r\n", "\r\n\r\n",
 	};
 	struct rig rig;
