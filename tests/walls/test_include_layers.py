@@ -25,6 +25,7 @@ def table(tmp_path):
     ("src/core/room/a.c", '"core/room/a_int.h"'),
     ("tests/unit/net/test_a.c", '"net/b.h"'),
     ("tests/unit/net/test_a.c", '"codec/b.h"'),
+    ("tests/unit/codec/test_a.c", '"codec/a_int.h"'),
 ])
 def test_good(tree, table, path, include):
     tree.write(path, f"#include {include}\n")
@@ -43,7 +44,7 @@ def test_good(tree, table, path, include):
     ("src/net/table.def", '"core/a.h"'),
     ("src/attic/a.c", "<stdint.h>"),
     ("tests/unit/codec/test_a.c", '"net/b.h"'),
-    ("tests/unit/codec/test_a.c", '"codec/a_int.h"'),
+    ("tests/unit/net/test_a.c", '"codec/a_int.h"'),
 ])
 def test_bad(tree, table, path, include):
     tree.write(path, f"/* first line */\n#include {include}\n")

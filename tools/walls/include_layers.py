@@ -48,7 +48,8 @@ def judge_ours(root, path, room, name, rooms):
     if target.parts[0] != room and target.parts[0] not in rooms[room]:
         allowed = " ".join(sorted(rooms[room])) or "nothing"
         return f"{room} may not include {target.parts[0]} (it may include: {allowed})"
-    if target.stem.endswith("_int") and path.parent != pathlib.PurePosixPath("src") / target.parent:
+    own = (pathlib.PurePosixPath("src") / target.parent, pathlib.PurePosixPath("tests/unit") / target.parts[0])
+    if target.stem.endswith("_int") and path.parent not in own:
         return f'"{name}" is private to src/{target.parent}'
     return None
 
