@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LOG_PATH_MAX_BYTES = 200 };
+enum { LOG_PATH_MAX_BYTES = 200, SESSION_SCRATCH_BYTES = 16 * 1024 };
 
 struct row_counters {
 	atomic_uint_fast64_t answers[6];
@@ -201,6 +201,20 @@ static enum rc authenticate(struct exchange *x)
 	return RC_OK;
 }
 
+/* A request that was parked may have outlived its token: an ended account hears of it at once. */
+static enum rc authenticate_again(struct exchange *x)
+{
+	struct api_request *rq = &x->rq;
+	struct arena CLEANUP(arena_release) scratch;
+	struct session session;
+	str token;
+	if (!rq->has_session)
+		return RC_OK;
+	arena_init(&scratch, SESSION_SCRATCH_BYTES);
+	TRY(token_of(rq, &token));
+	return accounts_session(x->api->ctx->accounts, &scratch, token, &session, &rq->fail);
+}
+
 /* By user, or by address where there is none. AUTH_NONE was counted at the head. */
 static enum rc limit_run(struct exchange *x)
 {
@@ -234,6 +248,8 @@ static enum rc request_run(struct exchange *x)
 		TRY(authenticate(x));
 		TRY(limit_run(x));
 		TRY(body_read(rq));
+	} else {
+		TRY(authenticate_again(x));
 	}
 	return rq->endpoint->handler(rq);
 }
