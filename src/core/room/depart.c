@@ -118,6 +118,22 @@ static enum rc leave_prepare(struct departing *departing, struct leave *leave)
 }
 
 /*
+ * The head may show a leave or a ban that was on its way when the account ended, and then failed: a row without a
+ * leave of ours ends only when the store says the same.
+ */
+static enum rc still_in_room(struct txn_rw *txn, const struct departure *departure, bool *ret_in)
+{
+	struct arena scratch CLEANUP(arena_release);
+	struct member_row member = {0};
+	arena_init(&scratch, SCRATCH_BYTES);
+	enum rc rc = member_get(txn_reading(txn), &scratch, departure->room, departure->user, &member);
+	if (rc != RC_OK && rc != RC_NOT_FOUND)
+		return rc;
+	*ret_in = state_of(member.membership) == DEPARTURE_LEFT;
+	return RC_OK;
+}
+
+/*
  * Leave and row together. RC_CONFLICT, with nothing written: what the leave was built on failed, or the row is
  * no longer pending (a reactivation).
  */
@@ -132,6 +148,11 @@ static enum rc departure_write(struct txn_rw *txn, const struct departing *depar
 		if (prev && prev->nid == LINK_FAILED)
 			return RC_CONFLICT;
 		event_id = leave->write.insert.event_id;
+	} else if (leave->state != DEPARTURE_REFUSED) {
+		bool in_room;
+		TRY(still_in_room(txn, departure, &in_room));
+		if (in_room)
+			return RC_CONFLICT;
 	}
 	return departure_end(txn, departure->job, departure->room, leave->state, leave->reason, event_id, now_ms);
 }

@@ -65,6 +65,7 @@ void head_reset(struct room_head *head)
 	state_forget(head);
 	memset(head->recent, 0, sizeof head->recent);
 	head->loaded = false;
+	head->careful = CAREFUL_OPS;
 }
 
 static void last_event_set(struct room_head *head, str event_id)

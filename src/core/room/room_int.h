@@ -24,6 +24,7 @@ enum {
 	STATE_PATH_MAX = EVENT_TYPE_MAX_BYTES + STATE_KEY_MAX_BYTES + 1,
 	SCRATCH_BYTES = 8 << 20,
 	TRIES_MAX = 4,                /* the first, and three on a fresh head */
+	CAREFUL_OPS = 256,            /* after a failed write: operations checked in the store before they are built */
 	SERVE_MAX = 32,               /* operations that a guest thread serves before it passes the room on */
 };
 
@@ -94,6 +95,7 @@ struct room_head {
 	struct map state;             /* path → struct state_slot */
 	uint64_t recent[HEAD_RECENT_MAX]; /* hashes of transaction ids that were used */
 	unsigned recent_next;
+	unsigned careful;             /* how many more operations are checked first; set when a write failed */
 
 	struct room_task task;        /* while the worker is to go on serving it */
 };

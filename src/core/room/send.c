@@ -95,28 +95,49 @@ static uint64_t txn_hash(const struct event_request *request)
 	return hash | 1;
 }
 
+static bool txn_is_recent(struct room_head *head, uint64_t hash)
+{
+	for (unsigned i = 0; i < HEAD_RECENT_MAX; i++)
+		if (head->recent[i] == hash)
+			return true;
+	head->recent[head->recent_next++ % HEAD_RECENT_MAX] = hash;
+	return false;
+}
+
 /*
  * A transaction id that the head saw not long ago is looked up before anything is built; all others are left to the
  * unique index, which decides at commit.
  */
-static enum rc txn_seen(struct event_op *op, struct build *build, const struct event_request *request)
+static enum rc txn_seen(struct event_op *op, struct build *build, const struct event_request *request, bool careful)
 {
-	struct room_head *head = build->head;
 	if (!request->txn_id.n || !request->actor.device)
 		return RC_OK;
-	uint64_t hash = txn_hash(request);
-	for (unsigned i = 0; i < HEAD_RECENT_MAX; i++) {
-		if (head->recent[i] != hash)
-			continue;
+	if (!txn_is_recent(build->head, txn_hash(request)) && !careful)
+		return RC_OK;
+	struct txn_ro *txn;
+	TRY(build_txn(build, &txn));
+	enum rc rc = event_by_txn(txn, op->arena, request->actor.device, build->head->room, request->type,
+	                          request->txn_id, &op->event_id);
+	op->settled = rc == RC_OK;
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+/*
+ * A write that fails takes all that were built on it along. For a while after one, what would fail at commit is
+ * found out before it is built, so that the innocent do not fail again and again: the account's generation and a
+ * transaction id that was used.
+ */
+static enum rc early_checks(struct event_op *op, struct build *build, const struct event_request *request)
+{
+	bool careful = build->head->careful > 0;
+	if (careful)
+		build->head->careful--;
+	if (careful && request->actor.generation >= 0) {
 		struct txn_ro *txn;
 		TRY(build_txn(build, &txn));
-		enum rc rc = event_by_txn(txn, op->arena, request->actor.device, head->room, request->type,
-		                          request->txn_id, &op->event_id);
-		op->settled = rc == RC_OK;
-		return rc == RC_NOT_FOUND ? RC_OK : rc;
+		TRY(account_check_generation(txn, request->actor.user, request->actor.generation));
 	}
-	head->recent[head->recent_next++ % HEAD_RECENT_MAX] = hash;
-	return RC_OK;
+	return txn_seen(op, build, request, careful);
 }
 
 static enum rc same_canonical(struct arena *arena, json a, json b, bool *ret_same)
@@ -231,7 +252,7 @@ static enum rc op_on_head(struct event_op *op, struct room_head *head, bool *ret
 	struct build build;
 	struct event_request request = op->want;
 	build_begin(&build, head, op->arena, op->fail);
-	enum rc rc = txn_seen(op, &build, &request);
+	enum rc rc = early_checks(op, &build, &request);
 	if (rc == RC_OK && !op->settled)
 		rc = request_check(op, &build, &request);
 	if (rc == RC_OK && !op->settled) {

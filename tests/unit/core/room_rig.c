@@ -17,7 +17,7 @@ static void rooms_open(struct room_rig *rig)
 {
 	struct rooms_config config = {
 		.store = rig->store->store,
-		.clock = &clock_system,
+		.clock = &rig->clock,
 		.rng = &rng_system,
 		.identity = &rig->identity,
 		.default_version = STR("12"),
@@ -57,6 +57,7 @@ int room_rig_setup(void **state)
 	rig->identity = (struct signing_identity){.server_name = STR("localhost"), .key_id = STR("ed25519:1")};
 	ed25519_from_seed(&rig->identity.key, seed);
 	rig->heads_max = 256;
+	rig->clock = clock_system;
 	arena_init(&rig->arena, RIG_BYTES);
 	rooms_open(rig);
 	*state = rig;

@@ -15,6 +15,7 @@ struct room_rig {
 	int64_t news;            /* atomic: events announced */
 	enum marker_keys marker;
 	size_t heads_max;
+	struct clock clock;      /* of the rooms; the system's unless a test puts another there before a reopening */
 };
 
 int room_rig_setup(void **state);

@@ -202,6 +202,163 @@ static void rooms_go_on_while_they_are_left(void **state)
 	}
 }
 
+/* A clock that tells when somebody waits for a busy room, and stops whoever asks for the time of day. */
+struct hook {
+	struct lock mu;
+	struct cond changed;
+	bool stops, stopped, waited_for;
+};
+
+static int64_t hook_wall_ms(void *self)
+{
+	struct hook *hook = self;
+	lock_take(&hook->mu);
+	hook->stopped |= hook->stops;
+	cond_broadcast(&hook->changed);
+	while (hook->stops)
+		cond_wait(&hook->changed, &hook->mu);
+	lock_drop(&hook->mu);
+	return clock_wall_ms(&clock_system);
+}
+
+static int64_t hook_mono_ms(void *self)
+{
+	struct hook *hook = self;
+	lock_take(&hook->mu);
+	hook->waited_for = true;
+	cond_broadcast(&hook->changed);
+	lock_drop(&hook->mu);
+	return clock_mono_ms(&clock_system);
+}
+
+static void hook_wait(struct hook *hook, const bool *flag)
+{
+	lock_take(&hook->mu);
+	while (!*flag)
+		cond_wait(&hook->changed, &hook->mu);
+	lock_drop(&hook->mu);
+}
+
+static void hook_set(struct hook *hook, bool stops)
+{
+	lock_take(&hook->mu);
+	hook->stops = stops;
+	cond_broadcast(&hook->changed);
+	lock_drop(&hook->mu);
+}
+
+struct ending {
+	struct write_job job;
+	int64_t user;
+};
+
+static enum rc ending_write(struct txn_rw *txn, struct write_job *job)
+{
+	int64_t nid;
+	bool is_new;
+	return deactivation_accept(txn, CONTAINER_OF(job, struct ending, job)->user, false, STR("test"), 1, &nid,
+	                           &is_new);
+}
+
+static void ending_done(struct write_job *job, enum rc rc)
+{
+	(void)job;
+	assert_rc(rc, RC_OK);
+}
+
+struct leaver {
+	struct room_send send;
+	struct hook *hook;
+	struct arena arena;
+	struct fail fail;
+	bool is_over;
+	enum rc rc;
+};
+
+static void leaver_done(struct room_send *send, enum rc rc)
+{
+	struct leaver *leaver = CONTAINER_OF(send, struct leaver, send);
+	lock_take(&leaver->hook->mu);
+	leaver->rc = rc;
+	leaver->is_over = true;
+	cond_broadcast(&leaver->hook->changed);
+	lock_drop(&leaver->hook->mu);
+}
+
+struct parting {
+	struct room_rig *rig;
+	struct departure departures[2];
+	enum rc outcomes[2], rc;
+	struct arena arena;
+};
+
+static void *parting_run(void *arg)
+{
+	struct parting *parting = arg;
+	parting->rc = rooms_depart(parting->rig->rooms, &parting->arena, parting->departures, 2, parting->outcomes);
+	return NULL;
+}
+
+/*
+ * The account ends; behind that in the writer's queue stands its own leave, which will be refused; the departing thread
+ * sees that leave on the head. The room must not count as left.
+ */
+static void leave_under_way_that_fails_is_no_leave(void **state)
+{
+	struct room_rig *rig = *state;
+	struct hook hook = {0};
+	lock_init(&hook.mu);
+	cond_init(&hook.changed);
+	rig->clock = (struct clock){hook_wall_ms, hook_mono_ms, &hook};
+	room_rig_reopen(rig);
+	struct actor alice = rig_user(rig, "alice"), bob = rig_user(rig, "bob");
+	str one = rig_room(rig, &alice, "{\"preset\":\"public_chat\"}");
+	str other = rig_room(rig, &alice, "{\"preset\":\"public_chat\"}");
+	assert_rc(rig_join(rig, &bob, one), RC_OK);
+	assert_rc(rig_join(rig, &bob, other), RC_OK);
+	gate_close(rig->store);
+	struct ending ending = {.job = {.write = ending_write, .done = ending_done}, .user = bob.user};
+	store_submit(rig->store->store, &ending.job);
+	struct leaver leaver = {.hook = &hook, .send = {.actor = bob, .room_id = one, .type = STR("m.room.member"),
+		.is_state = true, .state_key = bob.user_id, .content = STR("{\"membership\":\"leave\"}"),
+		.done = leaver_done}};
+	arena_init(&leaver.arena, 8 << 20);
+	leaver.send.arena = &leaver.arena;
+	leaver.send.fail = &leaver.fail;
+	room_send(rig->rooms, &leaver.send); /* returns with the write behind the gate */
+	/* somebody is busy in the other room, so that the departing thread is seen when it is done with the first */
+	struct talker talker = {.rig = rig, .actor = alice, .room_id = other, .rc = RC_OK, .stop = false};
+	hook_set(&hook, true);
+	assert_rc(thread_start(&talker.thread, "talker", talker_run, &talker), RC_OK);
+	hook_wait(&hook, &hook.stopped);
+	int64_t job = 1;
+	struct parting parting = {.rig = rig, .rc = RC_UNKNOWN};
+	arena_init(&parting.arena, 8 << 20);
+	for (size_t i = 0; i < 2; i++)
+		parting.departures[i] = (struct departure){.job = job, .user = bob.user, .user_id = bob.user_id,
+			.room = rig_row(rig, i ? other : one).room, .room_id = i ? other : one};
+	thread departing;
+	assert_rc(thread_start(&departing, "departing", parting_run, &parting), RC_OK);
+	hook_wait(&hook, &hook.waited_for);
+	__atomic_store_n(&talker.stop, true, __ATOMIC_RELAXED);
+	hook_set(&hook, false);
+	gate_open(rig->store);
+	thread_join(departing);
+	thread_join(talker.thread);
+	hook_wait(&hook, &leaver.is_over);
+	assert_rc(leaver.rc, RC_UNKNOWN_TOKEN);
+	assert_rc(parting.rc, RC_OK);
+	assert_rc(parting.outcomes[0], RC_CONFLICT);
+	enum rc rc;
+	depart(rig, &rc);
+	assert_marked_leave(rig, one, &bob);
+	assert_marked_leave(rig, other, &bob);
+	assert_int_equal(state_in(rig, bob.user, one), DEPARTURE_LEFT);
+	arena_release(&leaver.arena);
+	arena_release(&parting.arena);
+	rig->clock = clock_system;
+}
+
 #define ROOM_TEST(name) cmocka_unit_test_setup_teardown(name, room_rig_setup, room_rig_teardown)
 
 int main(void)
@@ -211,6 +368,7 @@ int main(void)
 		ROOM_TEST(two_users_leave_one_room),
 		ROOM_TEST(failed_commit_is_tried_again),
 		ROOM_TEST(rooms_go_on_while_they_are_left),
+		ROOM_TEST(leave_under_way_that_fails_is_no_leave),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
