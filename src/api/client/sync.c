@@ -39,9 +39,12 @@ static enum rc filter_read(struct api_request *rq, struct sync_poll *poll)
 	if (text.p[0] == '{') {
 		stored = text;
 	} else {
-		if (!str_to_i64(text, 0, INT64_MAX, &filter_id) ||
-		    sync_filter_load(rq->ctx->syncs, rq->arena, rq->session.user, filter_id, &stored) != RC_OK)
+		enum rc rc = RC_NOT_FOUND;
+		if (str_to_i64(text, 0, INT64_MAX, &filter_id))
+			rc = sync_filter_load(rq->ctx->syncs, rq->arena, rq->session.user, filter_id, &stored);
+		if (rc == RC_NOT_FOUND)
 			return fail_set(&rq->fail, RC_INVALID_PARAM, "filter: there is no filter of this number");
+		TRY(rc);
 	}
 	poll->filter = arena_new(rq->arena, struct filter);
 	TRY(arena_status(rq->arena));
@@ -71,24 +74,23 @@ static enum rc poll_begin(struct api_request *rq, struct sync_poll **ret_poll)
 }
 
 /*
- * Every run reads in scratch memory, so that a poll that was woken often holds no more than its first; only
- * the answer that is sent is copied into the request's arena.
+ * Every run reads in scratch memory, so that a poll that was woken often holds no more than its first; only the
+ * answer that is sent stands in the request's arena.
  */
 static enum rc answer_or_wait(struct api_request *rq, struct sync_poll *poll, bool may_wait)
 {
 	struct arena CLEANUP(arena_release) scratch;
 	struct buf out;
-	bool empty;
+	struct sync_mark mark;
 	arena_init(&scratch, SYNC_ANSWER_MAX_BYTES);
-	buf_init(&out, &scratch, SYNC_ANSWER_MAX_BYTES);
-	if (may_wait && !poll->watch)
-		TRY(sync_watch(rq->ctx->syncs, &scratch, rq->session.user, poll_wake, rq->http, &poll->watch));
-	TRY(sync_answer(rq->ctx->syncs, &scratch, &poll->request, &out, &empty, &rq->fail));
-	if (empty && may_wait) {
-		http_park(rq->http, poll->deadline_mono_ms);
-		return RC_OK;
+	buf_init(&out, may_wait ? &scratch : rq->arena, SYNC_ANSWER_MAX_BYTES);
+	TRY(sync_answer(rq->ctx->syncs, &scratch, &poll->request, &out, &mark, &rq->fail));
+	if (mark.empty && may_wait) {
+		if (!poll->watch)
+			TRY(sync_watch(rq->ctx->syncs, &scratch, &rq->session, &mark, poll_wake, rq->http, &poll->watch));
+		return api_park(rq, poll->deadline_mono_ms);
 	}
-	str answer = arena_dup(rq->arena, buf_str(&out));
+	str answer = may_wait ? arena_dup(rq->arena, buf_str(&out)) : buf_str(&out);
 	TRY(arena_status(rq->arena));
 	return api_answer(rq, 200, answer);
 }
@@ -130,8 +132,9 @@ enum rc client_receipt(struct api_request *rq)
 	};
 	str type = rq->path_params[1];
 	TRY(api_read_body(rq, fields, COUNT_OF(fields), &body));
-	if (!str_eq(type, STR("m.read")) && !str_eq(type, STR("m.read.private")))
-		return fail_set(&rq->fail, RC_INVALID_PARAM, "receiptType: m.read and m.read.private are known");
+	if (!str_eq(type, STR("m.read")) && !str_eq(type, STR("m.read.private")) && !str_eq(type, STR("m.fully_read")))
+		return fail_set(&rq->fail, RC_INVALID_PARAM,
+		                "receiptType: m.read, m.read.private and m.fully_read are known");
 	TRY(sync_set_receipt(rq->ctx->syncs, rq->arena, &rq->session, rq->path_params[0], type, rq->path_params[2],
 	                     body.thread_id, &rq->fail));
 	return api_answer_empty_object(rq);

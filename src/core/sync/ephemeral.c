@@ -2,6 +2,8 @@
 #include "core/sync/sync_int.h"
 #include "matrix/ids.h"
 
+enum { MARKER_MAX_BYTES = 4096 };
+
 static enum rc joined_room(struct txn_ro *txn, struct arena *scratch, int64_t user, str room_id, int64_t *ret_room,
                            struct fail *fail)
 {
@@ -24,16 +26,34 @@ enum rc sync_filter_load(struct syncs *syncs, struct arena *arena, int64_t user,
 	return filter_get(txn, arena, user, filter_id, ret_json);
 }
 
+static enum rc typing_room(struct syncs *syncs, struct arena *scratch, const struct session *session, str room_id,
+                           int64_t *ret_room, struct fail *fail)
+{
+	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
+	TRY(txn_ro_begin(syncs->config.store, &txn));
+	return joined_room(txn, scratch, session->user, room_id, ret_room, fail);
+}
+
+static enum rc still_active(struct syncs *syncs, const struct session *session)
+{
+	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
+	TRY(txn_ro_begin(syncs->config.store, &txn));
+	return account_check_generation(txn, session->user, session->generation);
+}
+
 enum rc sync_set_typing(struct syncs *syncs, struct arena *scratch, const struct session *session, str room_id,
                         int64_t timeout_ms, struct fail *fail)
 {
-	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
 	int64_t room;
-	TRY(txn_ro_begin(syncs->config.store, &txn));
-	TRY(joined_room(txn, scratch, session->user, room_id, &room, fail));
+	TRY(typing_room(syncs, scratch, session, room_id, &room, fail));
 	if (timeout_ms > syncs->config.typing_timeout_max_ms)
 		timeout_ms = syncs->config.typing_timeout_max_ms;
-	return typing_set(syncs->typing, room, session->user, session->user_id, timeout_ms);
+	TRY(typing_set(syncs->typing, room, session->user, session->user_id, timeout_ms));
+	/* A deactivation between the two drops the user's notices before this one stands: asked after it, none stays. */
+	enum rc rc = still_active(syncs, session);
+	if (rc == RC_UNKNOWN_TOKEN)
+		typing_drop_user(syncs->typing, session->user);
+	return rc;
 }
 
 void sync_drop_typing(struct syncs *syncs, int64_t user)
@@ -42,10 +62,12 @@ void sync_drop_typing(struct syncs *syncs, int64_t user)
 }
 
 static enum rc receipt_check(struct syncs *syncs, struct arena *scratch, const struct session *session, str room_id,
-                             str event_id, str thread_id, int64_t *ret_room, struct fail *fail)
+                             str type, str event_id, str thread_id, int64_t *ret_room, struct fail *fail)
 {
 	struct event_row event;
 	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
+	if (thread_id.n && str_eq(type, STR("m.fully_read")))
+		return fail_set(fail, RC_INVALID_PARAM, "thread_id: m.fully_read has no threads");
 	if (thread_id.n && !str_eq(thread_id, STR("main")) && !event_id_parse(thread_id, NULL))
 		return fail_set(fail, RC_INVALID_PARAM, "thread_id: neither \"main\" nor an event id");
 	TRY(txn_ro_begin(syncs->config.store, &txn));
@@ -60,6 +82,7 @@ struct receipt_write {
 	const struct session *session;
 	int64_t room, now_ms;
 	str type, event_id, thread_id;
+	str marker; /* of m.fully_read: its content as account data; else empty */
 };
 
 static enum rc write_receipt(struct txn_rw *txn, void *arg, struct fail *fail)
@@ -67,8 +90,21 @@ static enum rc write_receipt(struct txn_rw *txn, void *arg, struct fail *fail)
 	(void)fail;
 	const struct receipt_write *write = arg;
 	TRY(account_check_generation(txn_reading(txn), write->session->user, write->session->generation));
+	if (write->marker.n)
+		return account_data_put(txn, write->session->user, write->room, write->type, write->marker);
 	return receipt_put(txn, write->room, write->session->user, write->type, write->thread_id, write->event_id,
 	                   write->now_ms);
+}
+
+static enum rc marker_content(struct arena *arena, str event_id, str *ret_content)
+{
+	struct buf content;
+	buf_init(&content, arena, MARKER_MAX_BYTES);
+	buf_putc(&content, '{');
+	json_put_key(&content, STR("event_id"));
+	json_put_text(&content, event_id);
+	buf_putc(&content, '}');
+	return buf_finish(&content, ret_content);
 }
 
 enum rc sync_set_receipt(struct syncs *syncs, struct arena *scratch, const struct session *session, str room_id,
@@ -81,9 +117,11 @@ enum rc sync_set_receipt(struct syncs *syncs, struct arena *scratch, const struc
 		.event_id = event_id,
 		.thread_id = thread_id,
 	};
-	TRY(receipt_check(syncs, scratch, session, room_id, event_id, thread_id, &write.room, fail));
+	TRY(receipt_check(syncs, scratch, session, room_id, type, event_id, thread_id, &write.room, fail));
+	if (str_eq(type, STR("m.fully_read")))
+		TRY(marker_content(scratch, event_id, &write.marker));
 	TRY(store_write(syncs->config.store, write_receipt, &write, fail));
-	if (str_eq(type, STR("m.read.private")))
+	if (!str_eq(type, STR("m.read")))
 		notify_user(syncs->config.notifier, session->user);
 	else
 		notify_room(syncs->config.notifier, write.room);

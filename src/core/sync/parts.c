@@ -5,52 +5,47 @@
 
 enum { HEROES_MAX = 5 };
 
-static enum rc put_summary(struct sync_run *run, const struct sync_room *room)
+static enum rc put_summary(struct sync_run *run, const struct sync_room *room, const struct sync_heroes *heroes)
 {
 	int64_t joined, invited;
-	str *heroes;
-	size_t count;
-	int64_t nid = room->view.room.room;
-	TRY(member_counts(run->txn, nid, &joined, &invited));
-	TRY(room_heroes(run->txn, run->arena, nid, room->view.viewer, HEROES_MAX, &heroes, &count));
+	TRY(member_counts(run->txn, room->view.room.room, &joined, &invited));
 	json_put_key(run->out, STR("summary"));
 	buf_put(run->out, STR("{\"m.heroes\":["));
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < heroes->count; i++) {
 		json_put_comma(run->out);
-		json_put_text(run->out, heroes[i]);
+		json_put_text(run->out, heroes->user_ids[i]);
 	}
-	buf_printf(run->out, "],\"m.invited_member_count\":%lld,\"m.joined_member_count\":%lld}", (long long)invited,
-	           (long long)joined);
+	buf_put(run->out, STR("],\"m.invited_member_count\":"));
+	buf_put_i64(run->out, invited);
+	buf_put(run->out, STR(",\"m.joined_member_count\":"));
+	buf_put_i64(run->out, joined);
+	buf_putc(run->out, '}');
 	return RC_OK;
 }
 
 static size_t put_account_data(struct sync_run *run, const struct sync_room *room)
 {
-	size_t count = 0;
+	size_t count = 0, rows = room->newly ? run->account_data_ever_count : run->account_data_count;
+	const struct account_data_row *row = room->newly ? run->account_data_ever : run->account_data;
 	json_put_key(run->out, STR("account_data"));
 	buf_put(run->out, STR("{\"events\":["));
-	for (size_t i = 0; i < run->account_data_count; i++) {
-		const struct account_data_row *row = &run->account_data[i];
+	for (; rows > 0; rows--, row++) {
 		if (row->room != room->view.room.room || row->pos > run->to ||
 		    !sync_wants(run, SYNC_ROOM_ACCOUNT_DATA, room->view.room.room_id, row->type))
 			continue;
-		json_put_comma(run->out);
-		buf_put(run->out, STR("{\"content\":"));
-		buf_put(run->out, row->content);
-		json_put_key(run->out, STR("type"));
-		json_put_text(run->out, row->type);
-		buf_putc(run->out, '}');
+		sync_put_typed_content(run->out, row->type, row->content);
 		count++;
 	}
 	buf_put(run->out, STR("]}"));
 	return count;
 }
 
-static int by_event_and_type(const void *a, const void *b)
+static int by_place(const void *a, const void *b)
 {
 	const struct receipt_row *x = a, *y = b;
 	int order = str_cmp(x->event_id, y->event_id);
-	return order ? order : str_cmp(x->type, y->type);
+	order = order ? order : str_cmp(x->type, y->type);
+	return order ? order : str_cmp(x->user_id, y->user_id);
 }
 
 static void put_receipt(struct buf *out, const struct receipt_row *row)
@@ -64,7 +59,7 @@ static void put_receipt(struct buf *out, const struct receipt_row *row)
 	buf_putc(out, '}');
 }
 
-/* {event id: {type: {user: {ts, thread_id}}}}: rows sorted by event and type, so that groups are runs. */
+/* {event id: {type: {user: {ts, thread_id}}}}: rows sorted by_place(), so that groups are runs. */
 static void put_receipt_content(struct buf *out, const struct receipt_row *rows, size_t count)
 {
 	buf_putc(out, '{');
@@ -88,25 +83,50 @@ static void put_receipt_content(struct buf *out, const struct receipt_row *rows,
 	buf_put(out, count ? STR("}}}") : STR("}"));
 }
 
+static int by_rank(const void *a, const void *b)
+{
+	const struct receipt_row *x = a, *y = b;
+	return x->pos != y->pos ? (x->pos > y->pos) - (x->pos < y->pos) : by_place(a, b);
+}
+
+/*
+ * One event, unless a user has several receipts on one event, in different threads: the form has room for one, so
+ * the second ones go into a second event, and so on. `pos` is of no more use then and holds that rank.
+ */
+static size_t put_receipts(struct buf *out, struct receipt_row *rows, size_t count)
+{
+	size_t events = 0;
+	qsort(rows, count, sizeof *rows, by_place);
+	for (size_t i = 0; i < count; i++)
+		rows[i].pos = i && by_place(&rows[i], &rows[i - 1]) == 0 ? rows[i - 1].pos + 1 : 0;
+	qsort(rows, count, sizeof *rows, by_rank);
+	for (size_t start = 0, end; start < count; start = end, events++) {
+		for (end = start; end < count && rows[end].pos == rows[start].pos; end++)
+			continue;
+		json_put_comma(out);
+		buf_put(out, STR("{\"content\":"));
+		put_receipt_content(out, rows + start, end - start);
+		buf_put(out, STR(",\"type\":\"m.receipt\"}"));
+	}
+	return events;
+}
+
 static enum rc put_ephemeral(struct sync_run *run, const struct sync_room *room, size_t *ret_count)
 {
-	struct receipt_row *rows;
-	size_t count;
-	int64_t nid = room->view.room.room, known = room->newly ? 0 : run->since.pos;
-	TRY(receipts_since(run->txn, run->arena, nid, room->view.viewer, known, run->to, &rows, &count));
+	const struct room_view *view = &room->view;
 	json_put_key(run->out, STR("ephemeral"));
 	buf_put(run->out, STR("{\"events\":["));
 	*ret_count = 0;
-	if (sync_wants(run, SYNC_EPHEMERAL, room->view.room.room_id, STR("m.typing")))
-		*ret_count += typing_put_event(run->syncs->typing, nid, room->newly ? 0 : run->since.typing_serial,
-		                               run->out);
-	if (count && sync_wants(run, SYNC_EPHEMERAL, room->view.room.room_id, STR("m.receipt"))) {
-		qsort(rows, count, sizeof *rows, by_event_and_type);
-		json_put_comma(run->out);
-		buf_put(run->out, STR("{\"content\":"));
-		put_receipt_content(run->out, rows, count);
-		buf_put(run->out, STR(",\"type\":\"m.receipt\"}"));
-		*ret_count += 1;
+	if (sync_wants(run, SYNC_EPHEMERAL, view->room.room_id, STR("m.typing")))
+		*ret_count += typing_put_event(run->syncs->typing, view->room.room,
+		                               room->newly ? 0 : run->since.typing_serial, run->out);
+	if (sync_wants(run, SYNC_EPHEMERAL, view->room.room_id, STR("m.receipt"))) {
+		struct receipt_row *rows;
+		size_t count;
+		TRY(receipts_since(run->txn, run->arena, view->room.room, view->viewer,
+		                   room->newly ? 0 : run->since.pos, run->to, &rows, &count));
+		if (count)
+			*ret_count += put_receipts(run->out, rows, count);
 	}
 	buf_put(run->out, STR("]}"));
 	return RC_OK;
@@ -115,31 +135,51 @@ static enum rc put_ephemeral(struct sync_run *run, const struct sync_room *room,
 enum rc sync_put_joined(struct sync_run *run, const struct sync_room *room, bool *ret_written)
 {
 	struct sync_timeline timeline;
+	struct sync_heroes heroes = {0};
 	size_t state_count, ephemeral_count;
 	TRY(sync_timeline_read(run, room, &timeline));
+	bool whole = room->newly || run->request->full_state;
+	bool summary = whole || timeline.members_changed;
+	if (summary)
+		TRY(room_heroes(run->txn, run->arena, room->view.room.room, room->view.viewer, HEROES_MAX,
+		                &heroes.user_ids, &heroes.count));
 	buf_putc(run->out, '{');
 	TRY(sync_put_timeline(run, room, &timeline));
-	TRY(sync_put_state(run, room, &timeline, &state_count));
+	TRY(sync_put_state(run, room, &timeline, &heroes, &state_count));
 	TRY(put_ephemeral(run, room, &ephemeral_count));
 	size_t data_count = put_account_data(run, room);
-	if (room->newly || timeline.members_changed || run->request->full_state)
-		TRY(put_summary(run, room));
+	if (summary)
+		TRY(put_summary(run, room, &heroes));
 	buf_putc(run->out, '}');
-	*ret_written = room->newly || run->request->full_state || timeline.count || timeline.limited || state_count ||
-	               ephemeral_count || data_count;
+	*ret_written = summary || timeline.count || timeline.limited || state_count || ephemeral_count || data_count;
 	return buf_status(run->out);
+}
+
+/* How it ended: the user's own member event and nothing else of the room. */
+static enum rc read_own_event(struct sync_run *run, const struct sync_room *room, struct sync_timeline *ret_timeline)
+{
+	const struct filter *filter = run->request->filter;
+	struct sync_timeline timeline = {.before_pos = room->upto, .events = arena_new(run->arena, struct event_row)};
+	TRY(arena_status(run->arena));
+	TRY(event_get(run->txn, run->arena, room->view.member.event, timeline.events));
+	timeline.count = !filter || (filter_section_allows_room(&filter->room.timeline, room->view.room.room_id) &&
+	                             filter_allows_event(&filter->room.timeline, timeline.events->canonical));
+	*ret_timeline = timeline;
+	return RC_OK;
 }
 
 enum rc sync_put_left(struct sync_run *run, const struct sync_room *room)
 {
+	static const struct sync_heroes no_heroes;
 	struct sync_timeline timeline;
 	size_t state_count;
-	TRY(sync_timeline_read(run, room, &timeline));
+	TRY(room->own_event_only ? read_own_event(run, room, &timeline) : sync_timeline_read(run, room, &timeline));
 	buf_putc(run->out, '{');
 	TRY(sync_put_timeline(run, room, &timeline));
-	if (!room->had_joined)
-		timeline.start_snapshot = timeline.end_snapshot = room->newly ? 0 : room->since_snapshot;
-	TRY(sync_put_state(run, room, &timeline, &state_count));
+	if (room->own_event_only)
+		sync_put_empty_state(run);
+	else
+		TRY(sync_put_state(run, room, &timeline, &no_heroes, &state_count));
 	put_account_data(run, room);
 	buf_putc(run->out, '}');
 	return buf_status(run->out);

@@ -76,28 +76,46 @@ static void sort_unique(struct candidates *list)
 	list->count = kept;
 }
 
+static bool leaves_are_wanted(const struct sync_run *run)
+{
+	return run->request->filter && run->request->filter->room.include_leave;
+}
+
+/* Rooms as they are, changed or not. */
+static enum rc candidates_standing(struct candidates *list)
+{
+	static const enum membership present[] = {MEMBERSHIP_JOIN, MEMBERSHIP_INVITE, MEMBERSHIP_KNOCK};
+	struct sync_run *run = list->run;
+	int64_t user = run->request->session->user;
+	struct arena CLEANUP(arena_release) rows;
+	arena_init(&rows, run->arena->budget_bytes);
+	if (leaves_are_wanted(run))
+		return members_of_user(run->txn, &rows, user, MEMBERSHIP_NONE, candidate_add_member, list);
+	for (size_t i = 0; i < COUNT_OF(present); i++)
+		TRY(members_of_user(run->txn, &rows, user, present[i], candidate_add_member, list));
+	return RC_OK;
+}
+
 static enum rc candidates_find(struct candidates *list)
 {
-	struct sync_run *run = list->run;
-	if (run->initial || run->request->full_state) {
-		struct arena CLEANUP(arena_release) rows;
-		arena_init(&rows, run->arena->budget_bytes);
-		TRY(members_of_user(run->txn, &rows, run->request->session->user, MEMBERSHIP_NONE,
-		                    candidate_add_member, list));
-	}
-	if (!run->initial)
+	if (list->run->initial || list->run->request->full_state)
+		TRY(candidates_standing(list));
+	if (!list->run->initial)
 		TRY(candidates_changed(list));
 	sort_unique(list);
 	return RC_OK;
 }
 
-/* The state at `pos`: what the newest event up to there left behind. 0 before the first. */
-static enum rc snapshot_at(struct sync_run *run, int64_t room, int64_t pos, int64_t *ret_snapshot)
+enum rc sync_snapshot_at(struct sync_run *run, const struct room_row *room, int64_t pos, int64_t *ret_snapshot)
 {
 	struct event_row *events;
 	size_t count;
 	bool more;
-	TRY(events_between(run->txn, run->arena, room, 0, pos, true, 1, &events, &count, &more));
+	if (pos >= room->last_pos) {
+		*ret_snapshot = room->snapshot;
+		return RC_OK;
+	}
+	TRY(events_between(run->txn, run->arena, room->room, 0, pos, true, 1, &events, &count, &more));
 	*ret_snapshot = count ? events[0].snapshot : 0;
 	return RC_OK;
 }
@@ -117,92 +135,90 @@ static enum rc membership_in(struct sync_run *run, int64_t snapshot, enum member
 	return RC_OK;
 }
 
-/* What the user knew at `since`: the state then, and whether they were in the room. */
-static enum rc look_back(struct sync_run *run, struct sync_room *room, enum membership *ret_before)
+/* What the user was to the room at `since`. */
+static enum rc membership_before(struct sync_run *run, const struct room_view *view, enum membership *ret_before)
 {
+	int64_t snapshot;
 	*ret_before = MEMBERSHIP_NONE;
-	room->newly = run->initial;
 	if (run->initial)
 		return RC_OK;
-	TRY(snapshot_at(run, room->view.room.room, run->since.pos, &room->since_snapshot));
-	if (room->view.member.pos > run->since.pos)
-		TRY(membership_in(run, room->since_snapshot, ret_before));
-	else
-		*ret_before = room->view.member.membership;
-	room->newly = *ret_before != MEMBERSHIP_JOIN;
-	return RC_OK;
-}
-
-/* Who was only invited, or knocked, never saw the room: its state is not theirs to read. */
-static enum rc joined_before_leaving(struct sync_run *run, const struct member_row *member, bool *ret_joined)
-{
-	struct event_row leave, before;
-	json root;
-	*ret_joined = false;
-	TRY(event_get(run->txn, run->arena, member->event, &leave));
-	if (!leave.replaced)
+	if (view->member.pos <= run->since.pos) {
+		*ret_before = view->member.membership;
 		return RC_OK;
-	TRY(event_get(run->txn, run->arena, leave.replaced, &before));
-	TRY(json_parse(run->arena, before.canonical, &root, NULL));
-	*ret_joined = str_eq(json_get_text(json_get(root, STR("content")), STR("membership")), STR("join"));
-	return RC_OK;
+	}
+	TRY(sync_snapshot_at(run, &view->room, run->since.pos, &snapshot));
+	return membership_in(run, snapshot, ret_before);
 }
 
-static bool leaves_are_wanted(const struct sync_run *run)
+static enum section section_of(const struct sync_run *run, const struct member_row *member)
 {
-	return run->request->filter && run->request->filter->room.include_leave;
-}
-
-static enum section section_of(const struct sync_run *run, const struct sync_room *room, enum membership before)
-{
-	const struct member_row *member = &room->view.member;
-	bool fresh = run->initial || run->request->full_state || member->pos > run->since.pos;
+	bool fresh = member->pos > run->since.pos, all = run->initial || run->request->full_state;
 	switch (member->membership) {
 	case MEMBERSHIP_JOIN:
 		return SECTION_JOIN;
 	case MEMBERSHIP_INVITE:
-		return fresh ? SECTION_INVITE : SECTION_NONE;
+		return fresh || all ? SECTION_INVITE : SECTION_NONE;
 	case MEMBERSHIP_KNOCK:
-		return fresh ? SECTION_KNOCK : SECTION_NONE;
+		return fresh || all ? SECTION_KNOCK : SECTION_NONE;
 	case MEMBERSHIP_LEAVE:
 	case MEMBERSHIP_BAN:
-		if (member->forgotten)
-			return SECTION_NONE;
-		if (run->initial)
-			return leaves_are_wanted(run) ? SECTION_LEAVE : SECTION_NONE;
-		return member->pos > run->since.pos && before != MEMBERSHIP_NONE ? SECTION_LEAVE : SECTION_NONE;
+		if (all && leaves_are_wanted(run) && !member->forgotten)
+			return SECTION_LEAVE;
+		return fresh && !run->initial ? SECTION_LEAVE : SECTION_NONE;
 	case MEMBERSHIP_NONE:
 		break;
 	}
 	return SECTION_NONE;
 }
 
+/*
+ * Not joined: the room stands as it was when the user's newest member event was sent. Who was only invited, or knocked,
+ * never saw the room: its state is not theirs to read, nor is that of a room that they forgot.
+ */
+static enum rc close_view(struct sync_run *run, struct sync_room *room)
+{
+	const struct member_row *member = &room->view.member;
+	struct event_row own, before;
+	enum membership was = MEMBERSHIP_NONE;
+	json root;
+	TRY(event_get(run->txn, run->arena, member->event, &own));
+	room->upto = room->view.until_pos = own.pos;
+	room->view.state_snapshot = own.snapshot;
+	if (own.replaced && !member->forgotten) {
+		TRY(event_get(run->txn, run->arena, own.replaced, &before));
+		TRY(json_parse(run->arena, before.canonical, &root, NULL));
+		membership_parse(json_get_text(json_get(root, STR("content")), STR("membership")), &was);
+	}
+	room->own_event_only = was != MEMBERSHIP_JOIN;
+	return RC_OK;
+}
+
 /* Fills the view of one candidate; `*ret_section` NONE when it is not told of. */
 static enum rc room_open(struct sync_run *run, int64_t room_nid, struct sync_room *ret_room, enum section *ret_section)
 {
 	const struct session *session = run->request->session;
-	enum membership before;
-	*ret_room = (struct sync_room){.upto = run->to};
-	*ret_section = SECTION_NONE;
 	struct room_view *view = &ret_room->view;
+	enum membership before;
+	*ret_room = (struct sync_room){.from = run->since.pos, .upto = run->to};
+	*ret_section = SECTION_NONE;
 	enum rc rc = member_get(run->txn, run->arena, room_nid, session->user, &view->member);
 	if (rc == RC_NOT_FOUND)
 		return RC_OK; /* typing in a room the user is not in */
 	TRY(rc);
+	enum section section = section_of(run, &view->member);
+	if (section == SECTION_NONE || !filter_allows_room(run->request->filter, view->member.room_id))
+		return RC_OK;
 	TRY(room_get(run->txn, run->arena, room_nid, &view->room));
 	view->viewer = session->user;
 	view->until_pos = INT64_MAX;
 	view->state_snapshot = view->room.snapshot;
-	TRY(look_back(run, ret_room, &before));
-	*ret_section = section_of(run, ret_room, before);
-	if (*ret_section == SECTION_LEAVE || *ret_section == SECTION_INVITE || *ret_section == SECTION_KNOCK) {
-		ret_room->upto = view->until_pos = view->member.pos;
-		TRY(snapshot_at(run, room_nid, view->member.pos, &view->state_snapshot));
-	}
-	if (*ret_section == SECTION_LEAVE)
-		TRY(joined_before_leaving(run, &view->member, &ret_room->had_joined));
-	if (!filter_allows_room(run->request->filter, view->room.room_id))
-		*ret_section = SECTION_NONE;
+	TRY(membership_before(run, view, &before));
+	ret_room->newly = before != MEMBERSHIP_JOIN;
+	if (section != SECTION_JOIN)
+		TRY(close_view(run, ret_room));
+	else if (ret_room->newly)
+		ret_room->from = 0;
+	*ret_section = section;
 	return RC_OK;
 }
 
@@ -232,6 +248,48 @@ static enum rc put_room(struct sync_run *run, const struct sync_room *room, enum
 	return RC_OK;
 }
 
+static enum rc put_section(struct sync_run *run, const struct sync_room *rooms, const enum section *sections,
+                           size_t count, enum section section, bool *ret_any)
+{
+	struct arena *arena = run->arena;
+	struct arena CLEANUP(arena_release) room_arena;
+	arena_init(&room_arena, arena->budget_bytes);
+	json_put_key(run->out, str_of(section_names[section]));
+	buf_putc(run->out, '{');
+	run->arena = &room_arena;
+	enum rc rc = RC_OK;
+	for (size_t i = 0; i < count && rc == RC_OK; i++) {
+		bool written = false;
+		if (sections[i] != section)
+			continue;
+		arena_clear(&room_arena);
+		rc = put_room(run, &rooms[i], section, &written);
+		*ret_any = *ret_any || written;
+	}
+	run->arena = arena;
+	buf_putc(run->out, '}');
+	return rc;
+}
+
+static bool any_is_new(const struct sync_room *rooms, const enum section *sections, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (sections[i] == SECTION_JOIN && rooms[i].newly)
+			return true;
+	return false;
+}
+
+/* Account data of rooms that are new to the user may be older than the token. */
+static enum rc read_account_data_ever(struct sync_run *run)
+{
+	if (!run->initial)
+		return account_data_since(run->txn, run->arena, run->request->session->user, 0, &run->account_data_ever,
+		                          &run->account_data_ever_count);
+	run->account_data_ever = run->account_data;
+	run->account_data_ever_count = run->account_data_count;
+	return RC_OK;
+}
+
 enum rc sync_put_rooms(struct sync_run *run, bool *ret_any)
 {
 	struct candidates list = {.run = run};
@@ -241,21 +299,13 @@ enum rc sync_put_rooms(struct sync_run *run, bool *ret_any)
 	TRY(arena_status(run->arena));
 	for (size_t i = 0; i < list.count; i++)
 		TRY(room_open(run, list.rooms[i], &rooms[i], &sections[i]));
+	if (any_is_new(rooms, sections, list.count))
+		TRY(read_account_data_ever(run));
 	*ret_any = false;
 	json_put_key(run->out, STR("rooms"));
 	buf_putc(run->out, '{');
-	for (enum section section = SECTION_JOIN; section <= SECTION_LEAVE; section++) {
-		json_put_key(run->out, str_of(section_names[section]));
-		buf_putc(run->out, '{');
-		for (size_t i = 0; i < list.count; i++) {
-			bool written;
-			if (sections[i] != section)
-				continue;
-			TRY(put_room(run, &rooms[i], section, &written));
-			*ret_any = *ret_any || written;
-		}
-		buf_putc(run->out, '}');
-	}
+	for (enum section section = SECTION_JOIN; section <= SECTION_LEAVE; section++)
+		TRY(put_section(run, rooms, sections, list.count, section, ret_any));
 	buf_putc(run->out, '}');
 	return buf_status(run->out);
 }

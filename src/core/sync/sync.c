@@ -4,7 +4,6 @@
 #include "base/heap.h"
 #include "matrix/push_rules.h"
 
-
 enum { WATCH_ROOMS_BYTES_MAX = 16 * 1024 * 1024 };
 
 enum rc syncs_new(const struct syncs_config *config, struct syncs **ret_syncs)
@@ -42,7 +41,7 @@ bool sync_wants(const struct sync_run *run, enum sync_section section, str room_
 	return filter_allows(part, type, STR_EMPTY) && (!room_id.n || filter_section_allows_room(part, room_id));
 }
 
-static void put_typed_content(struct buf *out, str type, str content)
+void sync_put_typed_content(struct buf *out, str type, str content)
 {
 	json_put_comma(out);
 	buf_put(out, STR("{\"content\":"));
@@ -57,7 +56,7 @@ static enum rc put_push_rules(struct sync_run *run)
 {
 	str rules;
 	TRY(push_rules_default(run->arena, run->request->session->user_id, &rules));
-	put_typed_content(run->out, STR("m.push_rules"), rules);
+	sync_put_typed_content(run->out, STR("m.push_rules"), rules);
 	return RC_OK;
 }
 
@@ -70,7 +69,7 @@ static enum rc put_global_account_data(struct sync_run *run, bool *ret_any)
 		const struct account_data_row *row = &run->account_data[i];
 		if (row->room != 0 || row->pos > run->to || !sync_wants(run, SYNC_ACCOUNT_DATA, STR_EMPTY, row->type))
 			continue;
-		put_typed_content(run->out, row->type, row->content);
+		sync_put_typed_content(run->out, row->type, row->content);
 		shown++;
 	}
 	if (run->initial && sync_wants(run, SYNC_ACCOUNT_DATA, STR_EMPTY, STR("m.push_rules")))
@@ -111,22 +110,49 @@ static enum rc put_answer(struct sync_run *run, bool *ret_empty)
 	return buf_status(run->out);
 }
 
+/* A token that claims more than there was is of an earlier run: everything that is known is news to it. */
+static void typing_since_check(struct sync_run *run)
+{
+	if (run->since.typing_serial > run->typing_serial)
+		run->since.typing_serial = 1;
+}
+
+/* A parked poll looks again long after its token was checked: logged out and deactivated meanwhile, it ends. */
+static enum rc session_check(struct txn_ro *txn, struct arena *scratch, const struct session *session)
+{
+	struct device device;
+	TRY(account_check_generation(txn, session->user, session->generation));
+	if (session->device == 0)
+		return RC_OK;
+	enum rc rc = device_find(txn, scratch, session->user, session->device_id, &device);
+	if (rc == RC_NOT_FOUND || (rc == RC_OK && device.nid != session->device))
+		return RC_UNKNOWN_TOKEN;
+	return rc;
+}
+
 enum rc sync_answer(struct syncs *syncs, struct arena *arena, const struct sync_request *request, struct buf *out,
-                    bool *ret_empty, struct fail *fail)
+                    struct sync_mark *ret_mark, struct fail *fail)
 {
 	struct sync_run run = {.syncs = syncs, .arena = arena, .request = request, .out = out};
+	struct sync_mark mark = {0};
 	run.initial = request->since.n == 0;
 	if (!run.initial)
 		TRY(sync_since_parse(syncs, request->since, &run.since, fail));
 	run.typing_serial = typing_serial(syncs->typing); /* before the store: what comes between is told twice, never lost */
+	typing_since_check(&run);
 	run.now_ms = clock_wall_ms(syncs->config.clock);
 	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
 	TRY(txn_ro_begin(syncs->config.store, &txn));
 	run.txn = txn;
+	TRY(session_check(txn, arena, request->session));
 	TRY(txn_committed_pos(txn, &run.to));
 	TRY(account_data_since(txn, arena, request->session->user, run.since.pos, &run.account_data,
 	                       &run.account_data_count));
-	return put_answer(&run, ret_empty);
+	TRY(put_answer(&run, &mark.empty));
+	mark.pos = run.to;
+	mark.typing_serial = run.typing_serial;
+	*ret_mark = mark;
+	return RC_OK;
 }
 
 struct room_list {
@@ -138,8 +164,6 @@ struct room_list {
 static enum rc add_watched(void *self, const struct member_row *member)
 {
 	struct room_list *list = self;
-	if (member->membership != MEMBERSHIP_JOIN)
-		return RC_OK; /* invites and the like reach the user by the user's own key */
 	if (list->count == list->capacity) {
 		size_t capacity = list->capacity ? list->capacity * 2 : 64;
 		list->rooms = arena_grow(list->arena, list->rooms, list->capacity * sizeof *list->rooms,
@@ -151,14 +175,45 @@ static enum rc add_watched(void *self, const struct member_row *member)
 	return RC_OK;
 }
 
-enum rc sync_watch(struct syncs *syncs, struct arena *scratch, int64_t user, void (*wake)(void *self), void *self,
-                   struct watch **ret_watch)
+/* The rooms the user is joined to; invites and the like reach the user by the user's own key. */
+static enum rc watched_rooms(struct syncs *syncs, struct arena *scratch, int64_t user, struct room_list *list)
 {
 	struct arena CLEANUP(arena_release) rows;
 	arena_init(&rows, WATCH_ROOMS_BYTES_MAX);
-	struct room_list list = {.arena = scratch};
 	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
 	TRY(txn_ro_begin(syncs->config.store, &txn));
-	TRY(members_of_user(txn, &rows, user, MEMBERSHIP_JOIN, add_watched, &list));
-	return watch_new(syncs->config.notifier, user, list.rooms, list.count, wake, self, ret_watch);
+	list->arena = scratch;
+	return members_of_user(txn, &rows, user, MEMBERSHIP_JOIN, add_watched, list);
+}
+
+/* Asked after the watch stands, so that nothing falls between the answer and the watch. */
+static enum rc something_moved(struct syncs *syncs, struct arena *scratch, const struct session *session,
+                               const struct sync_mark *mark, bool *ret_moved)
+{
+	int64_t pos;
+	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
+	TRY(txn_ro_begin(syncs->config.store, &txn));
+	TRY(session_check(txn, scratch, session));
+	TRY(txn_committed_pos(txn, &pos));
+	*ret_moved = pos != mark->pos || typing_serial(syncs->typing) != mark->typing_serial;
+	return RC_OK;
+}
+
+enum rc sync_watch(struct syncs *syncs, struct arena *scratch, const struct session *session,
+                   const struct sync_mark *mark, void (*wake)(void *self), void *self, struct watch **ret_watch)
+{
+	struct room_list list = {0};
+	struct watch *watch;
+	bool moved = false;
+	TRY(watched_rooms(syncs, scratch, session->user, &list));
+	TRY(watch_new(syncs->config.notifier, session->user, list.rooms, list.count, wake, self, &watch));
+	enum rc rc = something_moved(syncs, scratch, session, mark, &moved);
+	if (rc != RC_OK) {
+		watch_free(watch);
+		return rc;
+	}
+	if (moved)
+		wake(self);
+	*ret_watch = watch;
+	return RC_OK;
 }

@@ -31,16 +31,26 @@ struct sync_request {
 	bool use_state_after;
 };
 
+/* Up to where an answer goes. */
+struct sync_mark {
+	int64_t pos, typing_serial;
+	bool empty;              /* nothing happened since `since`: a long-poll would wait */
+};
+
 /*
- * Appends the whole answer. `*ret_empty`: nothing happened since `since` (a long-poll would wait).
- * RC_INVALID_PARAM: the token is not one of this server.
+ * Appends the whole answer. RC_INVALID_PARAM: the token is not one of this server. RC_UNKNOWN_TOKEN: the session
+ * has ended since the request was authenticated (logged out, deactivated).
  */
 MUST_CHECK enum rc sync_answer(struct syncs *syncs, struct arena *arena, const struct sync_request *request,
-                               struct buf *out, bool *ret_empty, struct fail *fail);
+                               struct buf *out, struct sync_mark *ret_mark, struct fail *fail);
 
-/* Watches everything that could make a sync of this user non-empty. */
-MUST_CHECK enum rc sync_watch(struct syncs *syncs, struct arena *scratch, int64_t user, void (*wake)(void *self),
-                              void *self, struct watch **ret_watch);
+/*
+ * After an empty answer: watches everything that could make a sync of this user non-empty. Wakes at once when
+ * something happened since `mark`, so that nothing is lost in between. RC_UNKNOWN_TOKEN as above.
+ */
+MUST_CHECK enum rc sync_watch(struct syncs *syncs, struct arena *scratch, const struct session *session,
+                              const struct sync_mark *mark, void (*wake)(void *self), void *self,
+                              struct watch **ret_watch);
 
 /* Pagination tokens of /messages and prev_batch: "t<pos>_<store id>". */
 str sync_position_token(struct syncs *syncs, struct arena *arena, int64_t pos);
@@ -56,7 +66,7 @@ void sync_drop_typing(struct syncs *syncs, int64_t user);
 
 /*
  * A receipt of `type` (m.read, m.read.private) up to an event of the room; `thread_id` may be empty, "main" or
- * an event id. RC_FORBIDDEN unless joined, RC_NOT_FOUND for an event that is not of this room. Waits.
+ * an event id. m.fully_read sets the read marker, which is account data of the room. RC_FORBIDDEN unless joined, RC_NOT_FOUND for an event that is not of this room. Waits.
  */
 MUST_CHECK enum rc sync_set_receipt(struct syncs *syncs, struct arena *scratch, const struct session *session, str room_id,
                                     str type, str event_id, str thread_id, struct fail *fail);

@@ -25,7 +25,7 @@ void sync_since_put(struct buf *out, const struct syncs *syncs, struct sync_posi
 struct sync_run {
 	struct syncs *syncs;
 	struct txn_ro *txn;
-	struct arena *arena;
+	struct arena *arena;     /* while rooms are written: of the one room */
 	const struct sync_request *request;
 	struct sync_position since;
 	int64_t to;              /* newest position of this answer */
@@ -34,8 +34,12 @@ struct sync_run {
 	bool initial;
 	struct account_data_row *account_data; /* since `since`, all rooms */
 	size_t account_data_count;
+	struct account_data_row *account_data_ever; /* when a room is new to the user: all there is */
+	size_t account_data_ever_count;
 	struct buf *out;
 };
+
+void sync_put_typed_content(struct buf *out, str type, str content); /* {"content", "type"} */
 
 /* Whether the client's filter wants this kind of ephemeral event, or account data, of the room ("": not of a room). */
 enum sync_section { SYNC_EPHEMERAL, SYNC_ROOM_ACCOUNT_DATA, SYNC_ACCOUNT_DATA };
@@ -46,31 +50,47 @@ MUST_CHECK enum rc sync_put_rooms(struct sync_run *run, bool *ret_any);
 
 /* Which part of "rooms" a room stands in, and what is known of it. */
 struct sync_room {
-	struct room_view view;
-	bool had_joined;         /* in the leave part: they were joined until they left */
+	struct room_view view;   /* its state_snapshot: the state after the newest event that is shown */
 	bool newly;              /* the user was not joined at `since`: everything is new to them */
-	int64_t upto;            /* newest position of the room that is shown */
-	int64_t since_snapshot;  /* state at `since`; 0 when newly */
+	bool own_event_only;     /* left without having been joined, or forgotten: nothing but how it ended is theirs */
+	int64_t from, upto;      /* positions of the room that are shown: from < pos <= upto */
 };
 MUST_CHECK enum rc sync_put_joined(struct sync_run *run, const struct sync_room *room, bool *ret_written);
 MUST_CHECK enum rc sync_put_left(struct sync_run *run, const struct sync_room *room);
 MUST_CHECK enum rc sync_put_stripped(struct sync_run *run, const struct sync_room *room, str member);
 
-/* "timeline" and "state" (or "state_after"). */
+/* The state of a room at `pos`: what its newest event up to there left behind. 0 before the first. */
+MUST_CHECK enum rc sync_snapshot_at(struct sync_run *run, const struct room_row *room, int64_t pos,
+                                    int64_t *ret_snapshot);
+
+/*
+ * The timeline is a run of events without holes: it ends at the limit, or at the first event (backwards) that the
+ * user may not see. What the filter left out of it stands in the state.
+ */
 struct sync_timeline {
 	struct event_row *events; /* oldest first */
 	size_t count;
 	bool limited;
+	bool skipped;             /* the filter wants none of this room: not looked at */
 	int64_t before_pos;       /* prev_batch: the position before the first of them */
-	int64_t start_snapshot;   /* room state before the first of them */
-	int64_t end_snapshot;     /* room state after the last of them */
-	bool members_changed;     /* some membership changed since `since`: the summary goes out again */
+	struct event_row oldest;  /* looked at, shown or not */
+	size_t looked_at;
+	bool states;              /* some of those looked at are state events */
+	bool states_left_out;     /* some of these are not shown */
+	bool members_changed;     /* some membership may have changed: the summary goes out again */
 };
 MUST_CHECK enum rc sync_timeline_read(struct sync_run *run, const struct sync_room *room, struct sync_timeline *ret_timeline);
 MUST_CHECK enum rc sync_put_timeline(struct sync_run *run, const struct sync_room *room,
                                      const struct sync_timeline *timeline);
+
+/* "state" (or "state_after"). With lazy loading the heroes' member events go with it. */
+struct sync_heroes {
+	str *user_ids;
+	size_t count;
+};
 MUST_CHECK enum rc sync_put_state(struct sync_run *run, const struct sync_room *room, const struct sync_timeline *timeline,
-                                  size_t *ret_count);
+                                  const struct sync_heroes *heroes, size_t *ret_count);
+void sync_put_empty_state(struct sync_run *run);
 
 /* Typing notifications, in memory. */
 MUST_CHECK enum rc typing_new(const struct clock *clock, struct notifier *notifier, struct typing **ret_typing);

@@ -1,59 +1,58 @@
-/* The timeline of a room in /sync: its newest visible events since the token, and the state around them. */
+/* The timeline of a room in /sync: its newest visible events since the token. */
 #include "core/sync/sync_int.h"
 
 enum {
 	TIMELINE_DEFAULT = 10,
 	TIMELINE_MAX = 1000,
-	SCAN_MAX = 2000, /* events looked at when a filter lets few pass */
+	SCAN_MAX = 2000,  /* events looked at when a filter lets few pass */
+	SCAN_BATCH = 100, /* events read at once */
 };
+
+static const struct event_filter *timeline_filter(const struct sync_run *run)
+{
+	return run->request->filter ? &run->request->filter->room.timeline : NULL;
+}
 
 static size_t timeline_limit(const struct sync_run *run)
 {
-	const struct filter *filter = run->request->filter;
-	int64_t limit = filter && filter->room.timeline.has_limit ? filter->room.timeline.limit : TIMELINE_DEFAULT;
+	const struct event_filter *filter = timeline_filter(run);
+	int64_t limit = filter && filter->has_limit ? filter->limit : TIMELINE_DEFAULT;
 	return limit < TIMELINE_MAX ? (size_t)limit : TIMELINE_MAX;
-}
-
-static enum rc snapshot_before(struct sync_run *run, const struct event_row *event, int64_t *ret_snapshot)
-{
-	struct event_row *events;
-	size_t count;
-	bool more;
-	if (!event->is_state) { /* changed nothing */
-		*ret_snapshot = event->snapshot;
-		return RC_OK;
-	}
-	TRY(events_between(run->txn, run->arena, event->room, 0, event->pos - 1, true, 1, &events, &count, &more));
-	*ret_snapshot = count ? events[0].snapshot : 0;
-	return RC_OK;
 }
 
 struct scan {
 	struct sync_timeline *timeline;
-	size_t limit, looked_at;
-	bool throughout;         /* the user was joined all the time: everything is visible */
-	struct event_row oldest; /* looked at */
+	size_t limit;
+	bool throughout; /* the user was joined all the time: everything is visible */
+	bool gap;        /* an event that the user may not see: nothing older is shown */
 };
+
+static bool scan_is_over(const struct scan *scan)
+{
+	return scan->gap || scan->timeline->count == scan->limit || scan->timeline->looked_at == SCAN_MAX;
+}
 
 static enum rc keep_if_wanted(struct sync_run *run, const struct sync_room *room, struct scan *scan,
                               const struct event_row *event)
 {
-	const struct filter *filter = run->request->filter;
-	bool visible = true;
+	const struct event_filter *filter = timeline_filter(run);
 	struct sync_timeline *timeline = scan->timeline;
-	if (scan->looked_at == 0)
-		timeline->end_snapshot = event->snapshot;
-	scan->oldest = *event;
-	scan->looked_at++;
-	if (str_eq(event->type, STR("m.room.member")))
-		timeline->members_changed = true;
-	if (filter && (!filter_section_allows_room(&filter->room.timeline, room->view.room.room_id) ||
-	               !filter_allows_event(&filter->room.timeline, event->canonical)))
-		return RC_OK;
+	bool visible = true;
 	if (!scan->throughout)
 		TRY(room_event_visible(run->txn, run->arena, &room->view, event, &visible));
-	if (visible)
+	if (!visible) {
+		scan->gap = true;
+		return RC_OK;
+	}
+	timeline->oldest = *event;
+	timeline->looked_at++;
+	timeline->states = timeline->states || event->is_state;
+	if (str_eq(event->type, STR("m.room.member")))
+		timeline->members_changed = true;
+	if (!filter || filter_allows_event(filter, event->canonical))
 		timeline->events[timeline->count++] = *event;
+	else if (event->is_state)
+		timeline->states_left_out = true;
 	return RC_OK;
 }
 
@@ -66,48 +65,62 @@ static void reverse(struct event_row *events, size_t count)
 	}
 }
 
-/* Newest first from `upto` down to `from`, until enough are kept. */
-static enum rc scan_back(struct sync_run *run, const struct sync_room *room, int64_t from, struct scan *scan)
+/* Newest first, until enough are kept. `*ret_more`: there are older ones. */
+static enum rc scan_back(struct sync_run *run, const struct sync_room *room, struct scan *scan, bool *ret_more)
 {
-	struct sync_timeline *timeline = scan->timeline;
+	const struct sync_timeline *timeline = scan->timeline;
 	int64_t upto = room->upto;
 	bool more = true;
-	while (more && timeline->count < scan->limit && scan->looked_at < SCAN_MAX) {
+	while (more && !scan_is_over(scan)) {
 		struct event_row *events;
-		size_t count;
-		TRY(events_between(run->txn, run->arena, room->view.room.room, from, upto, true,
-		                   scan->limit - timeline->count, &events, &count, &more));
-		for (size_t i = 0; i < count; i++)
-			TRY(keep_if_wanted(run, room, scan, &events[i]));
-		if (!count)
-			break;
-		upto = events[count - 1].pos - 1;
+		size_t count, want = timeline_filter(run) ? SCAN_BATCH : scan->limit - timeline->count;
+		if (want > SCAN_BATCH)
+			want = SCAN_BATCH;
+		TRY(events_between(run->txn, run->arena, room->view.room.room, room->from, upto, true, want, &events,
+		                   &count, &more));
+		size_t taken = 0;
+		while (taken < count && !scan_is_over(scan))
+			TRY(keep_if_wanted(run, room, scan, &events[taken++]));
+		more = more || taken < count;
+		if (taken)
+			upto = events[taken - 1].pos - 1;
 	}
-	timeline->limited = more;
+	*ret_more = more;
+	return RC_OK;
+}
+
+/* A timeline of no events: limited if there was anything to show. */
+static enum rc look_for_any(struct sync_run *run, const struct sync_room *room, struct sync_timeline *timeline)
+{
+	struct event_row *events;
+	size_t count;
+	bool more;
+	TRY(events_between(run->txn, run->arena, room->view.room.room, room->from, room->upto, true, 1, &events, &count,
+	                   &more));
+	timeline->limited = count > 0;
 	return RC_OK;
 }
 
 enum rc sync_timeline_read(struct sync_run *run, const struct sync_room *room, struct sync_timeline *ret_timeline)
 {
 	struct sync_timeline timeline = {.before_pos = room->upto};
+	const struct member_row *member = &room->view.member;
 	struct scan scan = {.timeline = &timeline, .limit = timeline_limit(run)};
-	int64_t from = room->newly ? 0 : run->since.pos;
-	scan.throughout = !room->newly && room->view.member.membership == MEMBERSHIP_JOIN &&
-	                  room->view.member.pos <= run->since.pos;
-	timeline.events = arena_array(run->arena, struct event_row, scan.limit ? scan.limit : 1);
+	const struct event_filter *filter = timeline_filter(run);
+	bool more = false;
+	timeline.skipped = filter && !filter_section_allows_room(filter, room->view.room.room_id);
+	scan.throughout = !room->newly && member->membership == MEMBERSHIP_JOIN && member->pos <= run->since.pos;
+	timeline.events = arena_array(run->arena, struct event_row, scan.limit + 1);
 	TRY(arena_status(run->arena));
-	TRY(scan_back(run, room, from, &scan));
-	if (scan.looked_at) {
-		timeline.before_pos = scan.oldest.pos - 1;
-		TRY(snapshot_before(run, &scan.oldest, &timeline.start_snapshot));
-	} else {
-		struct event_row *events;
-		size_t count;
-		bool more;
-		TRY(events_between(run->txn, run->arena, room->view.room.room, 0, room->upto, true, 1, &events, &count,
-		                   &more));
-		timeline.start_snapshot = timeline.end_snapshot = count ? events[0].snapshot : 0;
-	}
+	if (timeline.skipped)
+		scan.limit = 0;
+	else if (scan.limit)
+		TRY(scan_back(run, room, &scan, &more));
+	else
+		TRY(look_for_any(run, room, &timeline));
+	timeline.limited = timeline.limited || more || scan.gap;
+	if (timeline.looked_at)
+		timeline.before_pos = timeline.oldest.pos - 1;
 	if (timeline.limited)
 		timeline.members_changed = true; /* perhaps, in what was left out */
 	reverse(timeline.events, timeline.count);

@@ -13,21 +13,22 @@
 enum {
 	TYPING_USERS_MAX = 100,    /* per room; more are not told */
 	TYPING_ROOMS_MAX = 100000,
+	TYPING_QUIET_MAX = 4096,   /* rooms remembered after the last notice in them ended, the newest of them */
 	TYPING_IDLE_MS = 60000,    /* the expiry thread's rest when nobody types */
 };
 
 struct typist {
 	int64_t user;
 	int64_t expires_mono_ms;
-	size_t id_bytes;
-	char id[ID_MAX_BYTES];
+	str id; /* owned */
 };
 
 struct typing_room {
 	int64_t room;
 	int64_t serial; /* of the last change */
 	size_t count;
-	struct typist *typists[TYPING_USERS_MAX];
+	size_t capacity;
+	struct typist *typists;
 };
 
 struct typing {
@@ -37,13 +38,16 @@ struct typing {
 	struct cond changed;
 	struct map64 rooms GUARDED_BY(mu);
 	int64_t serial GUARDED_BY(mu);
+	int64_t floor GUARDED_BY(mu);   /* what changed up to here in rooms that are not remembered is not known */
+	int64_t next_ms GUARDED_BY(mu); /* when the expiry thread looks again */
+	size_t sweep_at GUARDED_BY(mu); /* so many rooms, and quiet ones are forgotten */
 	bool stopping GUARDED_BY(mu);
 	thread expiry;
 };
 
 static void room_remove_at_locked(struct typing *typing, struct typing_room *room, size_t at)
 {
-	heap_free(room->typists[at]);
+	heap_free(UNCONST(char *, room->typists[at].id.p));
 	room->typists[at] = room->typists[--room->count];
 	room->serial = ++typing->serial;
 }
@@ -51,7 +55,7 @@ static void room_remove_at_locked(struct typing *typing, struct typing_room *roo
 static size_t room_find_user(const struct typing_room *room, int64_t user)
 {
 	size_t at = 0;
-	while (at < room->count && room->typists[at]->user != user)
+	while (at < room->count && room->typists[at].user != user)
 		at++;
 	return at;
 }
@@ -66,12 +70,12 @@ static int64_t expire_one_locked(struct typing *typing, int64_t now_ms, int64_t 
 	while (map64_next(&typing->rooms, &cursor, &key, &value)) {
 		struct typing_room *room = value;
 		for (size_t i = 0; i < room->count; i++) {
-			if (room->typists[i]->expires_mono_ms <= now_ms) {
+			if (room->typists[i].expires_mono_ms <= now_ms) {
 				room_remove_at_locked(typing, room, i);
 				return room->room;
 			}
-			if (room->typists[i]->expires_mono_ms < *ret_next_ms)
-				*ret_next_ms = room->typists[i]->expires_mono_ms;
+			if (room->typists[i].expires_mono_ms < *ret_next_ms)
+				*ret_next_ms = room->typists[i].expires_mono_ms;
 		}
 	}
 	return 0;
@@ -91,6 +95,7 @@ static void *run_expiry(void *arg)
 			lock_take(&typing->mu);
 			continue;
 		}
+		typing->next_ms = next_ms;
 		cond_wait_ms(&typing->changed, &typing->mu, next_ms - now_ms);
 	}
 	lock_drop(&typing->mu);
@@ -102,10 +107,13 @@ enum rc typing_new(const struct clock *clock, struct notifier *notifier, struct 
 	struct typing *typing = heap_zero(1, sizeof *typing);
 	if (!typing)
 		return RC_NOMEM;
+	int64_t serial = clock_wall_ms(clock); /* ahead of every serial of an earlier run */
 	*typing = (struct typing){
 		.clock = clock,
 		.notifier = notifier,
-		.serial = clock_wall_ms(clock), /* ahead of every serial of an earlier run */
+		.serial = serial,
+		.floor = serial,
+		.sweep_at = TYPING_QUIET_MAX * 2,
 	};
 	lock_init(&typing->mu);
 	cond_init(&typing->changed);
@@ -124,7 +132,8 @@ enum rc typing_new(const struct clock *clock, struct notifier *notifier, struct 
 static void room_free(struct typing_room *room)
 {
 	for (size_t i = 0; i < room->count; i++)
-		heap_free(room->typists[i]);
+		heap_free(UNCONST(char *, room->typists[i].id.p));
+	heap_free(room->typists);
 	heap_free(room);
 }
 
@@ -148,10 +157,31 @@ void typing_free(struct typing *typing)
 	heap_free(typing);
 }
 
+/* Forgets the rooms in which nobody has typed for long, by the serial of their last change. */
+static void sweep_locked(struct typing *typing)
+{
+	size_t cursor = 0;
+	uint64_t key;
+	void *value;
+	int64_t floor = typing->serial - TYPING_QUIET_MAX;
+	while (map64_next(&typing->rooms, &cursor, &key, &value)) {
+		struct typing_room *room = value;
+		if (room->count || room->serial > floor)
+			continue;
+		map64_remove(&typing->rooms, key);
+		room_free(room);
+	}
+	if (floor > typing->floor)
+		typing->floor = floor;
+	typing->sweep_at = map64_count(&typing->rooms) + TYPING_QUIET_MAX;
+}
+
 static enum rc room_make_locked(struct typing *typing, int64_t room, struct typing_room **ret_room)
 {
 	struct typing_room *found = map64_get(&typing->rooms, (uint64_t)room);
 	if (!found) {
+		if (map64_count(&typing->rooms) >= typing->sweep_at)
+			sweep_locked(typing);
 		if (map64_count(&typing->rooms) >= TYPING_ROOMS_MAX)
 			return RC_BUSY;
 		found = heap_zero(1, sizeof *found);
@@ -171,14 +201,21 @@ static enum rc room_make_locked(struct typing *typing, int64_t room, struct typi
 static enum rc typist_add_locked(struct typing *typing, struct typing_room *room, int64_t user, str user_id,
                                  int64_t expires_mono_ms)
 {
-	if (room->count == TYPING_USERS_MAX || user_id.n > ID_MAX_BYTES)
+	if (room->count == TYPING_USERS_MAX)
 		return RC_OK;
-	struct typist *typist = heap_alloc(sizeof *typist);
-	if (!typist)
+	if (room->count == room->capacity) {
+		size_t capacity = room->capacity ? room->capacity * 2 : 2;
+		struct typist *grown = heap_grow(room->typists, capacity * sizeof *grown);
+		if (!grown)
+			return RC_NOMEM;
+		room->typists = grown;
+		room->capacity = capacity;
+	}
+	char *id = heap_alloc(user_id.n + 1);
+	if (!id)
 		return RC_NOMEM;
-	*typist = (struct typist){.user = user, .expires_mono_ms = expires_mono_ms, .id_bytes = user_id.n};
-	memcpy(typist->id, user_id.p, user_id.n);
-	room->typists[room->count++] = typist;
+	memcpy(id, user_id.p, user_id.n);
+	room->typists[room->count++] = (struct typist){user, expires_mono_ms, {id, user_id.n}};
 	room->serial = ++typing->serial;
 	return RC_OK;
 }
@@ -187,7 +224,9 @@ static enum rc typist_add_locked(struct typing *typing, struct typing_room *room
 static enum rc set_locked(struct typing *typing, int64_t room_nid, int64_t user, str user_id, int64_t timeout_ms,
                           bool *ret_changed)
 {
-	struct typing_room *room;
+	struct typing_room *room = map64_get(&typing->rooms, (uint64_t)room_nid);
+	if (!room && timeout_ms == 0)
+		return RC_OK; /* did not type */
 	TRY(room_make_locked(typing, room_nid, &room));
 	int64_t before = typing->serial;
 	size_t at = room_find_user(room, user);
@@ -196,7 +235,7 @@ static enum rc set_locked(struct typing *typing, int64_t room_nid, int64_t user,
 	if (timeout_ms == 0 && at < room->count)
 		room_remove_at_locked(typing, room, at);
 	else if (timeout_ms > 0 && at < room->count)
-		room->typists[at]->expires_mono_ms = expires;
+		room->typists[at].expires_mono_ms = expires;
 	else if (timeout_ms > 0)
 		rc = typist_add_locked(typing, room, user, user_id, expires);
 	*ret_changed = typing->serial != before;
@@ -208,8 +247,11 @@ enum rc typing_set(struct typing *typing, int64_t room, int64_t user, str user_i
 	bool changed = false;
 	lock_take(&typing->mu);
 	enum rc rc = set_locked(typing, room, user, user_id, timeout_ms, &changed);
+	int64_t now_ms = clock_mono_ms(typing->clock);
+	bool early = now_ms + timeout_ms < typing->next_ms || now_ms >= typing->next_ms;
 	lock_drop(&typing->mu);
-	cond_signal(&typing->changed);
+	if (early)
+		cond_signal(&typing->changed);
 	if (changed)
 		notify_room(typing->notifier, room);
 	return rc;
@@ -252,13 +294,14 @@ int64_t typing_serial(struct typing *typing)
 	return serial;
 }
 
+/* `room` NULL: nobody. */
 static void put_event_locked(const struct typing_room *room, struct buf *out)
 {
 	json_put_comma(out);
 	buf_put(out, STR("{\"content\":{\"user_ids\":["));
-	for (size_t i = 0; i < room->count; i++) {
+	for (size_t i = 0; room && i < room->count; i++) {
 		json_put_comma(out);
-		json_put_text(out, str_bytes(room->typists[i]->id, room->typists[i]->id_bytes));
+		json_put_text(out, room->typists[i].id);
 	}
 	buf_put(out, STR("]},\"type\":\"m.typing\"}"));
 }
@@ -267,7 +310,9 @@ bool typing_put_event(struct typing *typing, int64_t room_nid, int64_t since_ser
 {
 	lock_take(&typing->mu);
 	const struct typing_room *room = map64_get(&typing->rooms, (uint64_t)room_nid);
-	bool changed = room && room->serial > since_serial && (room->count || since_serial > 0);
+	/* Of a room that is not remembered a client may still believe that somebody types there. */
+	bool changed = room ? room->serial > since_serial && (room->count || since_serial > 0)
+	                    : since_serial > 0 && since_serial < typing->floor;
 	if (changed)
 		put_event_locked(room, out);
 	lock_drop(&typing->mu);
