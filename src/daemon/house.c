@@ -1,7 +1,6 @@
 #include "daemon/house.h"
 
 #include "daemon/identity.h"
-#include "matrix/ids.h"
 
 #include <errno.h>
 #include <string.h>
@@ -143,11 +142,10 @@ enum rc house_open(struct house *house, const struct settings *settings, struct 
 {
 	*house = (struct house){.settings = settings};
 	arena_init(&house->arena, HOUSE_ARENA_BYTES);
-	if (!server_name_valid(settings->server_name))
-		return fail_set(fail, RC_INVALID_PARAM, "server.name '%.*s' is no server name",
-		                STR_ARG(settings->server_name));
+	TRY(settings_check(settings, fail));
 	TRY(crypto_init());
 	TRY(open_store(house, fail));
+	TRY(identity_keep_name(&house->arena, settings->server_data, settings->server_name, fail));
 	TRY(identity_open(&house->arena, &rng_system, settings->server_data, settings->server_name, &house->identity,
 	                  fail));
 	TRY(notifier_new(&house->notifier));

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_FILE_MAX_BYTES = 256, KEY_VERSION_CHARS = 6 };
+enum { KEY_FILE_MAX_BYTES = 256, NAME_FILE_MAX_BYTES = 256, KEY_VERSION_CHARS = 6 };
 
 static void close_fd(int *fd)
 {
@@ -21,8 +21,10 @@ static enum rc parse(struct arena *arena, str text, str server_name, struct sign
 	if (!str_split(&rest, ' ', &algorithm) || !str_eq(algorithm, STR("ed25519")) ||
 	    !str_split(&rest, ' ', &version) || !version.n || !str_split(&rest, ' ', &seed_text) || rest.p)
 		return RC_CORRUPT;
-	if (base64_decode(arena, BASE64_STANDARD, seed_text, &seed) != RC_OK || seed.n != ED25519_SEED_BYTES)
+	if (base64_decode(arena, BASE64_STANDARD, seed_text, &seed) != RC_OK || seed.n != ED25519_SEED_BYTES) {
+		TRY(arena_status(arena)); /* no memory is no damage */
 		return RC_CORRUPT;
+	}
 	ret_identity->server_name = server_name;
 	ret_identity->key_id = arena_printf(arena, "ed25519:%.*s", STR_ARG(version));
 	ed25519_from_seed(&ret_identity->key, (const unsigned char *)seed.p);
@@ -39,8 +41,8 @@ static enum rc read_key(struct arena *arena, int fd, str server_name, struct sig
 	return rc;
 }
 
-/* Written beside and renamed, so that a crash leaves the whole key or none. */
-static enum rc write_key(const char *path, const char *path_new, str text)
+/* Written beside and renamed, so that a crash leaves the whole file or none. */
+static enum rc write_file(const char *path, const char *path_new, str text)
 {
 	int CLEANUP(close_fd) fd = open(path_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0 || write(fd, text.p, text.n) != (ssize_t)text.n || fsync(fd) != 0 || rename(path_new, path) != 0)
@@ -58,7 +60,7 @@ static enum rc make_key(struct arena *arena, const struct rng *rng, const char *
 	str path_new = arena_printf(arena, "%s.new", path);
 	crypto_wipe(seed, sizeof seed);
 	TRY(arena_status(arena));
-	enum rc rc = write_key(path, path_new.p, text);
+	enum rc rc = write_file(path, path_new.p, text);
 	crypto_wipe(UNCONST(void *, text.p), text.n);
 	crypto_wipe(UNCONST(void *, encoded.p), encoded.n);
 	return rc;
@@ -80,4 +82,28 @@ enum rc identity_open(struct arena *arena, const struct rng *rng, str directory,
 		return fail_set(fail, RC_IO, "cannot read the signing key %s: %s", path.p, strerror(errno));
 	enum rc rc = read_key(arena, fd, server_name, ret_identity);
 	return rc == RC_CORRUPT ? fail_set(fail, rc, "%s is no signing key (ed25519 VERSION SEED)", path.p) : rc;
+}
+
+enum rc identity_keep_name(struct arena *arena, str directory, str server_name, struct fail *fail)
+{
+	char text[NAME_FILE_MAX_BYTES];
+	str path = arena_printf(arena, "%.*s/server_name", STR_ARG(directory));
+	str path_new = arena_printf(arena, "%.*s/server_name.new", STR_ARG(directory));
+	str line = arena_printf(arena, "%.*s\n", STR_ARG(server_name));
+	TRY(arena_status(arena));
+	int CLEANUP(close_fd) fd = open(path.p, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) {
+		enum rc rc = write_file(path.p, path_new.p, line);
+		return rc == RC_OK ? rc : fail_set(fail, rc, "cannot write %s: %s", path.p, strerror(errno));
+	}
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
+	if (n < 0)
+		return fail_set(fail, RC_IO, "cannot read %s: %s", path.p, strerror(errno));
+	str kept = str_first(str_bytes(text, (size_t)n), str_find(str_bytes(text, (size_t)n), '\n'));
+	if (str_eq(kept, server_name))
+		return RC_OK;
+	return fail_set(fail, RC_INVALID_PARAM,
+	                "the data in %.*s belong to the server %.*s, not %.*s: say --server-name %.*s",
+	                STR_ARG(str_first(directory, 60)), STR_ARG(str_first(kept, 50)),
+	                STR_ARG(str_first(server_name, 50)), STR_ARG(str_first(kept, 50)));
 }

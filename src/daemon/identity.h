@@ -12,4 +12,10 @@
 MUST_CHECK enum rc identity_open(struct arena *arena, const struct rng *rng, str directory, str server_name,
                                  struct signing_identity *ret_identity, struct fail *fail);
 
+/*
+ * The name of the server is in every ID it ever made: DIRECTORY/server_name keeps the one of the first start.
+ * RC_INVALID_PARAM: the data belong to a server of another name, which the sentence tells. The directory lock must be held.
+ */
+MUST_CHECK enum rc identity_keep_name(struct arena *arena, str directory, str server_name, struct fail *fail);
+
 #endif

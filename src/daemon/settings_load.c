@@ -8,27 +8,32 @@
 #include <cyaml/cyaml.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { FILE_MAX_BYTES = 1024 * 1024, SCALAR_MAX_BYTES = 8192 };
+enum { FILE_MAX_BYTES = 1024 * 1024, SCALAR_MAX_BYTES = 8192, CAUSE_MAX_BYTES = 160 };
 
 struct loading {
 	str path, text;
 	struct arena *arena;
 	struct fail *fail;
-	char said[FAIL_MESSAGE_MAX]; /* libcyaml's own words: the first of them name the cause */
+	char cause[CAUSE_MAX_BYTES]; /* the first message of libcyaml; its later ones say where */
+	int line;                    /* the innermost place that they name; 0: none */
 };
 
 PRINTF(3, 0) static void keep_words(cyaml_log_t level, void *self, const char *format, va_list args)
 {
 	struct loading *loading = self;
-	size_t used = strlen(loading->said);
-	if (level < CYAML_LOG_ERROR || used + 1 >= sizeof loading->said)
+	char text[CAUSE_MAX_BYTES];
+	const char *place;
+	if (level < CYAML_LOG_ERROR)
 		return;
-	vsnprintf(loading->said + used, sizeof loading->said - used, format, args);
-	for (char *at = loading->said + used; *at; at++)
-		if (*at == '\n')
-			*at = at[1] ? ';' : '\0';
+	vsnprintf(text, sizeof text, format, args);
+	text[strcspn(text, "\n")] = '\0';
+	if (!loading->cause[0])
+		memcpy(loading->cause, text, sizeof text);
+	else if (loading->line == 0 && (place = strstr(text, "(line: ")))
+		loading->line = (int)strtol(place + strlen("(line: "), NULL, 10);
 }
 
 /* The line of "name:" in the section, counted from 1; 0 when it is written in some other style. */
@@ -58,8 +63,9 @@ static enum rc apply_scalar(struct loading *loading, struct settings *settings, 
 	enum rc rc = setting_assign(settings, row, loading->arena, str_of(value), &why);
 	if (rc == RC_OK)
 		return RC_OK;
-	return fail_set(loading->fail, rc, "%.*s:%d: %s", STR_ARG(loading->path),
-	                line_of(loading->text, row->section, row->name), fail_message(&why));
+	int line = line_of(loading->text, row->section, row->name);
+	return fail_set(loading->fail, rc, "%.*s:%d: %s", STR_ARG(str_first(loading->path, 80)), line ? line : 1,
+	                fail_message(&why));
 }
 
 /* One loaded section: its scalars by row, NULL where the file is silent. */
@@ -122,6 +128,50 @@ static void schema_make(struct schema *schema)
 	};
 }
 
+/* The first line from `from` on that begins with "KEY:"; 0 when it is written in some other style. */
+static int line_of_key(str text, str key, int from)
+{
+	str line;
+	for (int number = 1; str_split(&text, '\n', &line); number++) {
+		str trimmed = str_trim(line);
+		if (number >= from && str_eq(str_trim(str_first(trimmed, str_find(trimmed, ':'))), key))
+			return number;
+	}
+	return 0;
+}
+
+/* libcyaml names its events and schema types; people know sections, settings and values. */
+static const struct {
+	str begin;                  /* of libcyaml's message; a word of it follows */
+	const char *before, *after; /* what stands around that word in ours */
+	int further;                /* libcyaml tells the place of the value before: lines from it to the key; -1: no key */
+} causes[] = {
+	{STR_INIT("Load: Unexpected key: "), "there is no section or setting '", "' here", 0},
+	{STR_INIT("Load: Mapping field already seen: "), "'", "' stands there more than once", 1},
+	{STR_INIT("Load: Expecting MAPPING, got event: "), "a section with settings below it belongs here, not a ", "", -1},
+	{STR_INIT("Load: Expecting STRING, got event: "), "a single value belongs here, not a ", "", -1},
+	{STR_INIT("Load: libyaml: "), "this is not YAML: ", "", -1},
+};
+
+static enum rc explain(const struct loading *loading, cyaml_err_t error)
+{
+	str cause = loading->cause[0] ? str_of(loading->cause) : str_of(cyaml_strerror(error)), rest = cause;
+	const char *before = "", *after = "";
+	int line = loading->line, key_line = 0;
+	for (size_t i = 0; i < COUNT_OF(causes); i++)
+		if (str_starts(cause, causes[i].begin)) {
+			before = causes[i].before;
+			after = causes[i].after;
+			rest = str_from(cause, causes[i].begin.n);
+			if (causes[i].further >= 0)
+				key_line = line_of_key(loading->text, rest, line + causes[i].further);
+		}
+	if (key_line)
+		line = key_line;
+	return fail_set(loading->fail, RC_INVALID_PARAM, "%.*s:%d: %s%.*s%s", STR_ARG(str_first(loading->path, 80)),
+	                line ? line : 1, before, STR_ARG(str_first(rest, 80)), after);
+}
+
 static enum rc apply_all(struct loading *loading, struct settings *settings, const struct loaded *loaded)
 {
 	size_t count;
@@ -149,8 +199,7 @@ static enum rc load_text(struct loading *loading, struct settings *settings)
 	if (error == CYAML_OK && !loaded)
 		return RC_OK; /* nothing but comments */
 	if (error != CYAML_OK)
-		return fail_set(loading->fail, RC_INVALID_PARAM, "%.*s: %s", STR_ARG(loading->path),
-		                loading->said[0] ? loading->said : cyaml_strerror(error));
+		return explain(loading, error);
 	enum rc rc = apply_all(loading, settings, loaded);
 	cyaml_free(&config, &schema.top, loaded, 0);
 	return rc;
