@@ -299,7 +299,7 @@ static enum rc verb_run(struct rooms *rooms, struct arena *arena, const struct m
 		.arena = arena,
 		.fail = fail,
 		.prepare = verb_prepare,
-		.verb = verb,
+		.verb = (int)verb,
 		.verb_change = change,
 		.no_room_rc = verb == VERB_JOIN || verb == VERB_LEAVE ? RC_NOT_FOUND : RC_FORBIDDEN,
 		.want = {

@@ -128,14 +128,14 @@ void sequencer_submit(struct rooms *rooms, str room_id, struct room_op *op)
 enum next { NEXT_OP, NEXT_HELD, NEXT_IDLE, NEXT_GONE };
 
 /* What the serving thread is to do now. */
-static enum next next_locked(struct room_head *head, struct room_op **ret_op)
+static enum next next_locked(struct shard *shard, struct room_head *head, struct room_op **ret_op) REQUIRES(shard->mu)
 {
 	struct room_op *op = head->first;
 	if (!op) {
 		head->busy = false;
 		if (head->loaded || head->writes > 0)
 			return NEXT_IDLE;
-		drop_locked(head->shard, head); /* a room that is not there must not stay in memory */
+		drop_locked(shard, head); /* a room that is not there must not stay in memory */
 		return NEXT_GONE;
 	}
 	head->first = op->next;
@@ -178,7 +178,7 @@ void sequencer_serve(struct room_head *head)
 	for (unsigned served = 0; served < SERVE_MAX; served++) {
 		struct room_op *op = NULL;
 		lock_take(&shard->mu);
-		enum next next = next_locked(head, &op);
+		enum next next = next_locked(shard, head, &op);
 		lock_drop(&shard->mu);
 		if (next == NEXT_GONE)
 			head_free(head);
