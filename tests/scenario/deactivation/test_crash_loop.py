@@ -210,8 +210,9 @@ class Loop:
             if not killed:
                 assert accepted
                 return k - 1
-            assert name in ("*", hits[-1])
-            self.deaths[hits[-1]] += 1
+            # Another thread may reach a point of its own while this one dies: the last line is not proof.
+            assert name == "*" or hits.count(name) == k
+            self.deaths[hits[-1] if name == "*" else name] += 1
             self.accepted[accepted] += 1
         pytest.fail(f"still killed in run {RUNS_MAX} of {name}")
 
