@@ -11,7 +11,7 @@ enum {
 	BATCH_ARENA_BYTES = 64 * 1024 * 1024,
 	BATCH_MAX = 1000,
 	RETRY_DOUBLINGS_MAX = 20,
-	STORE_TROUBLE_PAUSE_MS = 1000, /* after the store refused: a full disk, say */
+	TROUBLE_PAUSE_MAX_MS = 30000, /* of the store: when a disk has room again, nobody waits for an hour */
 };
 
 struct deactivations {
@@ -149,12 +149,47 @@ static size_t failures_count(const enum rc *outcomes, size_t count)
 	return failures;
 }
 
+/* Nothing can be written now, whichever room it is for. */
+static bool is_trouble_of_all(enum rc rc)
+{
+	return rc == RC_IO || rc == RC_DISK_FULL || rc == RC_NOMEM || rc == RC_BUSY || rc == RC_STOPPING;
+}
+
+static bool is_stopping(struct deactivations *deactivations)
+{
+	lock_take(&deactivations->mu);
+	bool stopping = deactivations->stopping;
+	lock_drop(&deactivations->mu);
+	return stopping;
+}
+
+/* A room that cannot be written fails the transaction of its batch: one by one, only that room waits. */
+static enum rc leave_one_by_one(struct deactivations *deactivations, const struct departure *departures, size_t count,
+                                enum rc *outcomes)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (is_stopping(deactivations))
+			return RC_STOPPING;
+		enum rc rc = rooms_depart(deactivations->config.rooms, &deactivations->batch_arena, &departures[i], 1,
+		                          &outcomes[i]);
+		if (is_trouble_of_all(rc))
+			return rc;
+		if (rc != RC_OK)
+			outcomes[i] = rc;
+	}
+	return RC_OK;
+}
+
 static enum rc leave_batch(struct deactivations *deactivations, const struct departure *departures, size_t count)
 {
 	const struct deactivations_config *config = &deactivations->config;
 	enum rc *outcomes = arena_array(&deactivations->batch_arena, enum rc, count);
 	TRY(arena_status(&deactivations->batch_arena));
-	TRY(rooms_depart(config->rooms, &deactivations->batch_arena, departures, count, outcomes));
+	enum rc rc = rooms_depart(config->rooms, &deactivations->batch_arena, departures, count, outcomes);
+	if (is_trouble_of_all(rc))
+		return rc;
+	if (rc != RC_OK)
+		TRY(leave_one_by_one(deactivations, departures, count, outcomes));
 	size_t failures = failures_count(outcomes, count);
 	LOG(LOG_DEBUG, "deactivation", "left a batch of rooms", LOG_INT("rooms", count - failures),
 	    LOG_INT("to_retry", failures));
@@ -197,14 +232,19 @@ static enum rc run_once(struct deactivations *deactivations, int64_t *ret_wait_m
 static void *run(void *arg)
 {
 	struct deactivations *deactivations = arg;
-	int64_t wait_ms = 0;
+	int64_t wait_ms = 0, troubles = 0;
 	while (wait_for_work(deactivations, wait_ms)) {
 		enum rc rc = run_once(deactivations, &wait_ms);
-		if (rc == RC_OK)
+		if (rc == RC_OK) {
+			troubles = 0;
 			continue;
-		LOG(LOG_ERROR, "deactivation", "could not leave rooms now, trying again",
-		    LOG_STR("reason", str_of(rc_sentence(rc))));
-		wait_ms = STORE_TROUBLE_PAUSE_MS;
+		}
+		wait_ms = retry_delay_ms(&deactivations->config, troubles++);
+		if (wait_ms > TROUBLE_PAUSE_MAX_MS)
+			wait_ms = TROUBLE_PAUSE_MAX_MS;
+		if (rc != RC_STOPPING)
+			LOG(LOG_ERROR, "deactivation", "could not leave rooms now, trying again",
+			    LOG_STR("reason", str_of(rc_sentence(rc))), LOG_INT("in_ms", wait_ms));
 	}
 	return NULL;
 }

@@ -2,7 +2,7 @@
  * The end of an account: accepted in one transaction, then the rooms are left in the background, each by exactly
  * one marked leave, resumed after any crash.
  *
- * deactivation_start() runs one runner thread. Any thread may call the rest.
+ * deactivations_start() runs one runner thread. Any thread may call the rest.
  */
 #ifndef EXEUNT_CORE_DEACTIVATION_DEACTIVATION_H
 #define EXEUNT_CORE_DEACTIVATION_DEACTIVATION_H
@@ -17,7 +17,7 @@ struct deactivations_config {
 	const struct clock *clock;
 	const struct rng *rng;
 	size_t batch_rooms;         /* leaves in one transaction */
-	int64_t retry_first_ms, retry_max_ms;
+	int64_t retry_first_ms, retry_max_ms; /* of a room, and of all when the store is in trouble */
 	/* After the commit of the acceptance: caches of sessions, typing, waiters of this user must go. */
 	void (*on_accepted)(void *self, int64_t user);
 	void *self;
