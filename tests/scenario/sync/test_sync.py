@@ -219,7 +219,7 @@ def test_lazy_members(alice, bob, person, filter_by, room):
     people[0].send(room, "hello")
     part = step_room(reader, room)
     members = {e["state_key"] for e in part["state"]["events"] if e["type"] == "m.room.member"}
-    assert silent.user_id in members
+    assert people[0].user_id in members
 
 
 @pytest.mark.parametrize("wanted,expected", [
