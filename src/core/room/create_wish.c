@@ -136,6 +136,9 @@ static enum rc initial_state_check(const struct reader_of *in, const struct crea
 		    (key && !json_is_text(key)))
 			return fail_set(in->fail, RC_BAD_JSON,
 			                "initial_state must hold objects with type, state_key and content");
+		if (str_eq(json_text_or(type, STR_EMPTY), STR("m.room.create")))
+			return fail_set(in->fail, RC_INVALID_ROOM_STATE,
+			                "initial_state: m.room.create is made from creation_content");
 		TRY(marker_refuse(json_text_or(type, STR_EMPTY), content, in->fail));
 	}
 	return RC_OK;

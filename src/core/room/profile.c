@@ -35,10 +35,10 @@ static void walk_end(struct propagation *walk)
 	struct rooms *rooms = walk->rooms;
 	struct arena arena = walk->arena;
 	arena_release(&arena);
-	lock_take(&rooms->walks_mu);
+	lock_take(&rooms->mu);
 	rooms->walks--;
 	cond_signal(&rooms->walks_over);
-	lock_drop(&rooms->walks_mu);
+	lock_drop(&rooms->mu);
 }
 
 static enum rc room_seen(void *self, const struct member_row *member)
@@ -161,9 +161,9 @@ enum rc rooms_propagate_profile(struct rooms *rooms, const struct actor *actor)
 {
 	struct propagation *walk;
 	TRY(walk_new(rooms, actor, &walk));
-	lock_take(&rooms->walks_mu);
+	lock_take(&rooms->mu);
 	rooms->walks++;
-	lock_drop(&rooms->walks_mu);
+	lock_drop(&rooms->mu);
 	enum rc rc = rooms_read(walk);
 	if (rc == RC_OK && !rooms_task(rooms, &walk->task))
 		rc = RC_STOPPING;

@@ -119,9 +119,9 @@ struct rooms {
 	thread worker;
 	bool worker_started;
 	bool stopping;                /* atomic: walks end at their next step */
-	struct lock walks_mu;
+	struct lock mu;
 	struct cond walks_over;
-	size_t walks GUARDED_BY(walks_mu); /* profiles on their way through rooms */
+	size_t walks GUARDED_BY(mu); /* profiles on their way through rooms */
 };
 
 /* room_head.c */

@@ -14,9 +14,13 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
+/* Under the lock to its end: the task may be over, and rooms_free() on its way, before this has returned. */
 bool rooms_task(struct rooms *rooms, struct room_task *task)
 {
-	return queue_put(&rooms->tasks, &task->link);
+	lock_take(&rooms->mu);
+	bool taken = queue_put(&rooms->tasks, &task->link);
+	lock_drop(&rooms->mu);
+	return taken;
 }
 
 static void shards_init(struct rooms *rooms)
@@ -43,7 +47,7 @@ enum rc rooms_new(const struct rooms_config *config, struct rooms **ret_rooms)
 	rooms->config = *config;
 	shards_init(rooms);
 	queue_init(&rooms->tasks);
-	lock_init(&rooms->walks_mu);
+	lock_init(&rooms->mu);
 	cond_init(&rooms->walks_over);
 	enum rc rc = thread_start(&rooms->worker, "rooms", worker_main, rooms);
 	rooms->worker_started = rc == RC_OK;
@@ -73,12 +77,10 @@ static void shard_release(struct shard *shard)
 static void walks_wait(struct rooms *rooms)
 {
 	__atomic_store_n(&rooms->stopping, true, __ATOMIC_RELAXED);
-	lock_take(&rooms->walks_mu);
+	lock_take(&rooms->mu);
 	while (rooms->walks > 0)
-		cond_wait(&rooms->walks_over, &rooms->walks_mu);
-	lock_drop(&rooms->walks_mu);
-	cond_destroy(&rooms->walks_over);
-	lock_destroy(&rooms->walks_mu);
+		cond_wait(&rooms->walks_over, &rooms->mu);
+	lock_drop(&rooms->mu);
 }
 
 void rooms_free(struct rooms *rooms)
@@ -89,7 +91,11 @@ void rooms_free(struct rooms *rooms)
 	queue_close(&rooms->tasks);
 	if (rooms->worker_started)
 		thread_join(rooms->worker);
+	lock_take(&rooms->mu); /* nobody is in rooms_task() any more */
+	lock_drop(&rooms->mu);
 	queue_destroy(&rooms->tasks);
+	cond_destroy(&rooms->walks_over);
+	lock_destroy(&rooms->mu);
 	for (size_t i = 0; i < ROOM_SHARDS; i++)
 		shard_release(&rooms->shards[i]);
 	struct arena arena = rooms->arena;
