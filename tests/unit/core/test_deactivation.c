@@ -2,8 +2,8 @@
 #include "core/deactivation/deactivation.h"
 
 #include "room_rig.h"
+#include "store/store_tamper.h"
 
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -359,34 +359,32 @@ static void jobs_take_turns(void **state)
 	assert_true(before <= FEW + (int64_t)rig->batch_rooms);
 }
 
-/* While the store is shut: something that no API does. */
-static void tamper(struct deact_rig *rig, const char *sql)
+static void shut(struct deact_rig *rig)
 {
-	char path[300];
-	sqlite3 *db;
+	runner_close(rig);
 	rooms_free(TAKE(rig->room->rooms));
 	fixture_close(rig->room->store);
-	snprintf(path, sizeof path, "%s/exeunt.db", rig->room->store->directory);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void open_again(struct deact_rig *rig)
+{
 	room_rig_restart(rig->room, NULL);
+	runner_open(rig, true);
 }
 
 static void one_room_in_trouble_delays_only_itself(void **state)
 {
 	struct deact_rig *rig = *state;
 	struct actor alice = rig_user(rig->room, "alice"), bob = rig_user(rig->room, "bob");
+	const char *directory = rig->room->store->directory;
 	str rooms[9];
-	char sql[200];
 	join_rooms(rig, &alice, &bob, rooms, COUNT_OF(rooms));
 	runner_open(rig, false);
 	accept_deactivation(rig, &bob, false);
-	runner_close(rig);
-	snprintf(sql, sizeof sql, "CREATE TRIGGER poison BEFORE INSERT ON events WHEN NEW.room=%lld"
-		" BEGIN SELECT RAISE(ABORT, 'poison'); END", (long long)rig_row(rig->room, rooms[4]).room);
-	tamper(rig, sql);
-	runner_open(rig, true);
+	int64_t poisoned = rig_row(rig->room, rooms[4]).room;
+	shut(rig);
+	tamper_poison_room(directory, poisoned);
+	open_again(rig);
 	struct deactivation job = wait_for(rig, bob.user, COUNT_OF(rooms) - 1);
 	assert_int_equal(job.left, COUNT_OF(rooms) - 1);
 	struct departure stuck = departure_in(rig, bob.user, rooms[4]);
@@ -398,9 +396,9 @@ static void one_room_in_trouble_delays_only_itself(void **state)
 	assert_int_equal(stuck.state, DEPARTURE_PENDING);
 	assert_true(stuck.reason.n > 0 && stuck.next_try_ms > 0);
 	assert_int_equal(job_of(rig, bob.user).retrying, 1);
-	runner_close(rig);
-	tamper(rig, "DROP TRIGGER poison");
-	runner_open(rig, true);
+	shut(rig);
+	tamper_cure(directory);
+	open_again(rig);
 	clock_fake_advance(&rig->room->store->clock_fake, RETRY_MS * 8);
 	assert_int_equal(wait_finished(rig, bob.user).left, COUNT_OF(rooms));
 	for (size_t i = 0; i < COUNT_OF(rooms); i++)

@@ -84,6 +84,9 @@ struct news {
 	struct notifier *notifier;
 	int64_t count;           /* atomic */
 	int64_t room;
+	struct lock mu;
+	struct cond caught_up;
+	int read GUARDED_BY(mu); /* waiters that have read the count */
 };
 
 struct waiter {
@@ -129,15 +132,34 @@ static void *wait_main(void *arg)
 		if (count_of(news) == seen)
 			waiter_sleep(waiter);
 		watch_free(watch);
-		seen = count_of(news);
+		int64_t count = count_of(news);
+		if (count == seen)
+			continue; /* woken by the end of an earlier round */
+		seen = count;
+		lock_take(&news->mu);
+		news->read++;
+		lock_drop(&news->mu);
+		cond_signal(&news->caught_up);
 	}
 	return NULL;
+}
+
+/* Every round finds all waiters on their way into or out of a sleep. */
+static void all_have_read(struct news *news, int waiters)
+{
+	lock_take(&news->mu);
+	while (news->read < waiters)
+		cond_wait(&news->caught_up, &news->mu);
+	news->read = 0;
+	lock_drop(&news->mu);
 }
 
 static void no_wake_is_lost(void **state)
 {
 	struct news news = {.notifier = *state, .room = 5};
 	struct waiter waiters[WAITERS];
+	lock_init(&news.mu);
+	cond_init(&news.caught_up);
 	for (int i = 0; i < WAITERS; i++) {
 		struct waiter *waiter = &waiters[i];
 		*waiter = (struct waiter){.news = &news, .user = USERS_FROM + i};
@@ -146,6 +168,7 @@ static void no_wake_is_lost(void **state)
 		assert_rc(thread_start(&waiter->thread, "waiter", wait_main, waiter), RC_OK);
 	}
 	for (int64_t round = 1; round <= ROUNDS; round++) {
+		all_have_read(&news, round == 1 ? 0 : WAITERS);
 		__atomic_store_n(&news.count, round, __ATOMIC_RELEASE);
 		if (round % 3)
 			notify_room(news.notifier, news.room);
@@ -158,6 +181,8 @@ static void no_wake_is_lost(void **state)
 		cond_destroy(&waiters[i].changed);
 		lock_destroy(&waiters[i].mu);
 	}
+	cond_destroy(&news.caught_up);
+	lock_destroy(&news.mu);
 }
 
 int main(void)

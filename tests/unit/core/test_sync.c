@@ -519,6 +519,49 @@ static void a_large_room_needs_little_memory(void **state)
 	assert_int_equal(events_at(room, "state") + events_at(room, "timeline"), rig_event_count(rig->room, room_id));
 }
 
+/* Every allocation fails once: a clear outcome each time, nothing held, and the next sync is whole. */
+static void without_memory_it_fails_cleanly(void **state)
+{
+	static const char *const filters[] = {
+		"{\"room\":{\"include_leave\":true,\"timeline\":{\"limit\":3,\"not_types\":[\"m.room.topic\"]}}}",
+		"{\"room\":{\"state\":{\"lazy_load_members\":true}}}",
+	};
+	struct sync_rig *rig = *state;
+	struct actor alice = rig_user(rig->room, "alice"), bob = rig_user(rig->room, "bob");
+	str joined = rig_room(rig->room, &alice, PUBLIC), left = rig_room(rig->room, &alice, PUBLIC), event_id;
+	rig_room(rig->room, &alice, "{\"invite\":[\"@bob:localhost\"]}");
+	steps(rig, "jsl", &alice, &bob, left);
+	steps(rig, "jsss", &alice, &bob, joined);
+	topic(rig, &alice, joined, "t");
+	assert_rc(rig_send(rig->room, &alice, joined, "m.room.message", "", "{}", &event_id), RC_OK);
+	receipt(rig, &bob, joined, "m.fully_read", event_id, "", RC_OK);
+	receipt(rig, &alice, joined, "m.read", event_id, "", RC_OK);
+	for (size_t i = 0; i < COUNT_OF(filters); i++) {
+		struct client client = client_of(&bob);
+		struct filter filter;
+		struct sync_request request = {.session = &client.session, .filter = &filter};
+		enum rc rc = RC_NOMEM;
+		int64_t failures = 0;
+		assert_rc(filter_parse(&rig->room->arena, str_of(filters[i]), &filter, NULL), RC_OK);
+		for (; rc != RC_OK; failures++) {
+			struct arena scratch CLEANUP(arena_release);
+			struct buf out;
+			struct watch *watch = NULL;
+			arena_init(&scratch, 64 << 20);
+			buf_init(&out, &scratch, 64 << 20);
+			arena_fail_after(failures);
+			rc = sync_answer(rig->syncs, &scratch, &request, &out, &client.mark, NULL);
+			if (rc == RC_OK)
+				rc = sync_watch(rig->syncs, &scratch, &client.session, &client.mark, NULL, NULL, &watch);
+			arena_fail_after(-1);
+			watch_free(watch);
+			if (rc != RC_OK)
+				assert_rc(rc, RC_NOMEM);
+		}
+		assert_true(failures > 10);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, sync_rig_setup, sync_rig_teardown)
@@ -536,6 +579,7 @@ int main(void)
 		TEST(receipts_reach_whom_they_should),
 		TEST(account_data_of_a_new_room_is_told),
 		TEST(a_large_room_needs_little_memory),
+		TEST(without_memory_it_fails_cleanly),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

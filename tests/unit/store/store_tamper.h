@@ -1,0 +1,10 @@
+/* What no verb of the store does: damage done to its database while it is shut. */
+#ifndef EXEUNT_TEST_STORE_TAMPER_H
+#define EXEUNT_TEST_STORE_TAMPER_H
+
+#include <stdint.h>
+
+void tamper_poison_room(const char *directory, int64_t room); /* every event of this room fails to be written */
+void tamper_cure(const char *directory);
+
+#endif
