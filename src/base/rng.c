@@ -57,9 +57,11 @@ str rng_text(const struct rng *rng, struct arena *arena, enum rng_alphabet alpha
 	return (str){p, n};
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the addition writes it */
 static uint64_t splitmix64(uint64_t *state)
 {
-	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
+	/* Atomic: the tests of several threads share one generator. */
+	uint64_t z = __atomic_add_fetch(state, 0x9e3779b97f4a7c15u, __ATOMIC_RELAXED);
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
 	return z ^ (z >> 31);

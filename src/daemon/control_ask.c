@@ -11,7 +11,7 @@
 
 enum { ANSWER_TIMEOUT_MS = 120 * 1000 }; /* a check of a large database takes its time */
 
-static void close_fd(int *fd)
+static void close_fd(const int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
@@ -55,7 +55,7 @@ enum rc control_ask(
     struct arena *arena, str directory, str request, json *ret_answer, struct fail *fail)
 {
 	struct control_path CLEANUP(control_path_release) path = {.directory_fd = -1};
-	str line;
+	str line = STR_EMPTY;
 	TRY(control_path_make(directory, &path, fail));
 	int CLEANUP(close_fd) fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)

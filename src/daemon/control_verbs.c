@@ -60,7 +60,7 @@ enum rc control_run(
     struct house *house, struct arena *arena, json request, struct buf *out, struct fail *fail)
 {
 	struct verb_call call = {house, arena, request, out, fail};
-	str name;
+	str name = STR_EMPTY;
 	if (!json_is_object(request))
 		return fail_set(fail, RC_BAD_JSON, "the request must be an object");
 	TRY(verb_text(&call, "verb", &name));

@@ -9,7 +9,7 @@
 
 enum { KEY_FILE_MAX_BYTES = 256, NAME_FILE_MAX_BYTES = 256, KEY_VERSION_CHARS = 6 };
 
-static void close_fd(int *fd)
+static void close_fd(const int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);

@@ -11,7 +11,7 @@
 
 enum { KEY_INTERRUPT = 3, KEY_END = 4, KEY_BACKSPACE = 8, KEY_KILL_LINE = 21, KEY_DELETE = 127 };
 
-static void close_fd(int *fd)
+static void close_fd(const int *fd)
 {
 	if (*fd > STDERR_FILENO)
 		close(*fd);
@@ -49,7 +49,7 @@ static enum rc read_line(int fd, char line[PASSWORD_LINE_MAX_BYTES], str *ret_li
 enum rc password_from_file(struct arena *arena, str path, str *ret_password, struct fail *fail)
 {
 	char line[PASSWORD_LINE_MAX_BYTES];
-	str text;
+	str text = STR_EMPTY;
 	bool standard = str_eq(path, STR("-"));
 	str shown = standard ? STR("standard input") : str_first(path, 100);
 	char *name = arena_cstr(arena, path);

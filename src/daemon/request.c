@@ -104,7 +104,7 @@ enum rc print_list_json(struct command_call *call, const char *verb, const char 
                         struct fail *fail)
 {
 	struct json_printer printer = {.any = false};
-	arena_init(&printer.arena, REQUEST_MAX_BYTES * 4);
+	arena_init(&printer.arena, (size_t)REQUEST_MAX_BYTES * 4);
 	printf("{\"%s\":[", list);
 	enum rc rc = request_list(call, verb, list, cursor, print_element, &printer, fail);
 	if (rc == RC_OK)

@@ -30,7 +30,7 @@ static str printable(struct arena *arena, str text)
 
 void table_init(struct table *table, struct arena *arena, const char *const *headings, size_t columns)
 {
-	str cells[TABLE_COLUMNS_MAX];
+	str cells[TABLE_COLUMNS_MAX] = {STR_EMPTY};
 	*table = (struct table){.arena = arena, .columns = columns};
 	table->last = &table->first;
 	for (size_t i = 0; i < columns; i++)

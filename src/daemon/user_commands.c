@@ -139,7 +139,7 @@ static enum rc run_to_end(struct command_call *call, struct desk *desk, str user
 {
 	struct arena CLEANUP(arena_release) arena;
 	json job;
-	arena_init(&arena, REQUEST_MAX_BYTES * 8);
+	arena_init(&arena, (size_t)REQUEST_MAX_BYTES * 8);
 	TRY(deactivations_start(desk->house.deactivations));
 	for (;;) {
 		arena_clear(&arena);

@@ -178,7 +178,7 @@ static enum rc open_text(struct arena *arena, str text, struct reader *ret_reade
 enum rc filter_parse(struct arena *arena, str text, struct filter *ret_filter, struct fail *fail)
 {
 	struct filter filter = {.federation_format = false};
-	struct reader r;
+	struct reader r = {0};
 	TRY(open_text(arena, text, &r, fail));
 	TRY(read_list(&r, "event_fields", &fields, &filter.event_fields));
 	TRY(read_format(&r, &filter.federation_format));
@@ -192,7 +192,7 @@ enum rc filter_parse(struct arena *arena, str text, struct filter *ret_filter, s
 enum rc filter_parse_room_event(struct arena *arena, str text, struct event_filter *ret_filter, struct fail *fail)
 {
 	struct event_filter section = {.has_limit = false};
-	struct reader r;
+	struct reader r = {0};
 	TRY(open_text(arena, text, &r, fail));
 	TRY(read_event_filter(&r, true, &section));
 	*ret_filter = section;

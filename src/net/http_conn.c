@@ -35,6 +35,7 @@ static int64_t word_deadline_ms(uint64_t word)
 }
 
 /* The whole word is compared, deadline included: the timer thread cannot mistake a later request for this. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the exchange writes what it saw */
 static bool phase_swap(struct http_conn *conn, uint64_t *seen, uint64_t next)
 {
 	return __atomic_compare_exchange_n(&conn->phase, seen, next, false, __ATOMIC_ACQ_REL,
@@ -63,7 +64,7 @@ bool http_conn_enter(struct http_conn *conn, enum conn_phase phase, int64_t time
 static void send_refusal(struct http_conn *conn, struct MHD_Response *response, int status, str body)
 {
 	struct arena CLEANUP(arena_release) scratch;
-	arena_init(&scratch, 64 * 1024 + body.n);
+	arena_init(&scratch, (size_t)64 * 1024 + body.n);
 	str text = http_answer_raw(&scratch, conn->server->config.clock, response, status, body);
 	if (text.n > 0) {
 		ssize_t sent = send(conn->fd, text.p, text.n, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -20,6 +20,7 @@ static const char *const lane_thread_names[LANE_COUNT] = {
 	[LANE_SLOW] = "lane-slow",
 };
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the exchange writes what it saw */
 static bool state_swap(struct http_request *request, unsigned *seen, unsigned next)
 {
 	return __atomic_compare_exchange_n(&request->state, seen, next, false, __ATOMIC_ACQ_REL,
@@ -87,10 +88,9 @@ void http_wake(struct http_request *request)
 				return;
 			}
 			seen = state_of(request);
-		} else if ((seen & (REQ_RUN | REQ_WOKEN)) != REQ_RUN) {
-			return; /* woken already, or past parking */
-		} else if (state_swap(request, &seen, seen | REQ_WOKEN)) {
-			return;
+		} else if ((seen & (REQ_RUN | REQ_WOKEN)) != REQ_RUN ||
+		           state_swap(request, &seen, seen | REQ_WOKEN)) {
+			return; /* woken already or past parking; or woken by us */
 		}
 	}
 }

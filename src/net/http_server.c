@@ -26,9 +26,8 @@ static enum rc server_make(const struct http_config *config, struct http_server 
 	arena_init(&arena, SIZE_MAX / 2);
 	struct http_server *server = arena_new(&arena, struct http_server);
 	if (!server) {
-		enum rc rc = arena_status(&arena);
 		arena_release(&arena);
-		return rc;
+		return RC_NOMEM;
 	}
 	server->config = *config;
 	server->arena = arena;

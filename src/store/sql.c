@@ -5,7 +5,7 @@
 #include <string.h>
 
 const char *const statement_texts[STMT_COUNT] = {
-#define STMT(name, sqlite, other) [STMT_##name] = sqlite,
+#define STMT(name, sqlite, other) [STMT_##name] = (sqlite),
 #include "store/statements.def"
 #undef STMT
 };

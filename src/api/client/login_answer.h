@@ -11,6 +11,7 @@ struct login_fields {
 };
 struct login_request client_login_request(const struct login_fields *fields);
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): the arguments are the names of a type and a member */
 /* clang-format off */
 #define LOGIN_FIELDS(type, member)                                                                 \
 	{"device_id", FIELD_TEXT, false, 0, 255, offsetof(type, member.device_id)},                \
@@ -18,6 +19,7 @@ struct login_request client_login_request(const struct login_fields *fields);
 	 offsetof(type, member.initial_device_display_name)},                                      \
 	{"refresh_token", FIELD_BOOL, false, 0, 0, offsetof(type, member.refresh_token)}
 /* clang-format on */
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* 200 with user_id and, where there are any, tokens and device. */
 enum rc client_answer_login(struct api_request *rq, const struct login_result *result);

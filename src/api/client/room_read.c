@@ -104,7 +104,7 @@ static enum rc position_param(struct api_request *rq, str name, int64_t *ret_pos
 static enum rc messages_wish_read(struct api_request *rq, struct event_filter *filter, struct messages_wish *wish)
 {
 	str dir, text;
-	int64_t limit;
+	int64_t limit = MESSAGES_LIMIT_DEFAULT;
 	TRY(api_query(rq, STR("dir"), &dir));
 	if (!dir.p)
 		return fail_set(&rq->fail, RC_MISSING_PARAM, "dir is missing");
@@ -129,7 +129,7 @@ static enum rc messages_wish_read(struct api_request *rq, struct event_filter *f
 enum rc client_messages(struct api_request *rq)
 {
 	struct buf out;
-	struct event_filter filter;
+	struct event_filter filter = {0};
 	struct messages_wish wish = {0};
 	int64_t start, end;
 	struct room_query query = query_of(rq, &out);

@@ -14,7 +14,7 @@ static enum rc text_member(
 enum rc identifier_read(json object, str *ret_user, struct fail *fail)
 {
 	json identifier = json_get(object, STR("identifier"));
-	str type;
+	str type = STR_EMPTY;
 	if (!identifier && json_get(object, STR("user")))
 		return text_member(object, "user", "user", ret_user, fail);
 	if (!identifier)

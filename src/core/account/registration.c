@@ -45,7 +45,7 @@ enum rc accounts_username_check(
     struct accounts *accounts, struct arena *arena, str localpart, struct fail *fail)
 {
 	struct txn_ro *txn CLEANUP(txn_ro_end) = NULL;
-	str user_id;
+	str user_id = STR_EMPTY;
 	bool exists = false;
 	TRY(username_form(accounts, arena, localpart, &user_id, fail));
 	TRY(txn_ro_begin(accounts->config.store, &txn));

@@ -147,7 +147,7 @@ static enum rc initial_state_add(struct creation *creation)
 		json content = json_get(entry, STR("content"));
 		if (str_eq(type, STR("m.room.canonical_alias")))
 			TRY(aliases_check(creation, content));
-		buf_init(&buf, creation->arena, 6 * EVENT_MAX_BYTES);
+		buf_init(&buf, creation->arena, (size_t)6 * EVENT_MAX_BYTES);
 		json_put(&buf, content);
 		TRY(buf_finish(&buf, &text));
 		TRY(event_add(creation, type, json_get_text(entry, STR("state_key")), text));

@@ -138,9 +138,9 @@ static enum rc removal_check(struct rooms *rooms, struct arena *arena, const str
                              str alias, struct fail *fail)
 {
 	struct txn_ro *txn CLEANUP(txn_ro_end) = NULL;
-	struct room_row room;
-	int64_t creator;
-	bool may;
+	struct room_row room = {0};
+	int64_t creator = 0;
+	bool may = false;
 	TRY(txn_ro_begin(rooms->config.store, &txn));
 	TRY(alias_room(rooms, txn, arena, alias, &room, &creator, fail));
 	if (admin || creator == actor->user)

@@ -44,7 +44,7 @@ static enum rc still_active(struct syncs *syncs, const struct session *session)
 enum rc sync_set_typing(struct syncs *syncs, struct arena *scratch, const struct session *session, str room_id,
                         int64_t timeout_ms, struct fail *fail)
 {
-	int64_t room;
+	int64_t room = 0;
 	TRY(typing_room(syncs, scratch, session, room_id, &room, fail));
 	if (timeout_ms > syncs->config.typing_timeout_max_ms)
 		timeout_ms = syncs->config.typing_timeout_max_ms;

@@ -32,7 +32,7 @@ str sync_position_token(struct syncs *syncs, struct arena *arena, int64_t pos)
 /* Clients pass sync tokens to /messages as well: both forms are taken. */
 enum rc sync_position_parse(struct syncs *syncs, str token, int64_t *ret_pos, struct fail *fail)
 {
-	struct sync_position since;
+	struct sync_position since = {0};
 	if (sync_since_parse(syncs, token, &since, NULL) == RC_OK) {
 		*ret_pos = since.pos;
 		return RC_OK;

@@ -113,7 +113,7 @@ enum rc typing_new(const struct clock *clock, struct notifier *notifier, struct 
 		.notifier = notifier,
 		.serial = serial,
 		.floor = serial,
-		.sweep_at = TYPING_QUIET_MAX * 2,
+		.sweep_at = (size_t)TYPING_QUIET_MAX * 2,
 	};
 	lock_init(&typing->mu);
 	cond_init(&typing->changed);
