@@ -278,13 +278,12 @@ static void lazy_members_are_those_who_speak(void **state)
 	struct actor alice = rig_user(rig->room, "alice"), bob = rig_user(rig->room, "bob"),
 		carol = rig_user(rig->room, "carol");
 	str room_id = rig_room(rig->room, &alice, PUBLIC);
-	str extra = STR_EMPTY;
 	for (size_t i = 0; i < 8; i++) {
-		extra = arena_printf(&rig->room->arena, "extra%zu", i);
+		str extra = arena_printf(&rig->room->arena, "extra%zu", i);
 		struct actor member = rig_user(rig->room, arena_cstr(&rig->room->arena, extra));
 		assert_rc(rig_join(rig->room, &member, room_id), RC_OK);
 	}
-	extra = STR("@extra7:localhost");
+	str extra = STR("@extra7:localhost");
 	assert_rc(rig_join(rig->room, &carol, room_id), RC_OK);
 	assert_rc(rig_join(rig->room, &bob, room_id), RC_OK);
 	for (size_t i = 0; i < 12; i++)

@@ -122,6 +122,7 @@ static void once_more_changes_nothing_but_erase(void **state)
 	assert_false(again.is_new);
 	assert_true(job_of(f, user).erase);
 	again = accept_now(f, user, false); /* never taken back */
+	assert_false(again.is_new);
 	assert_true(job_of(f, user).erase);
 	assert_int_equal(job_of(f, user).total, 3);
 	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
