@@ -1,4 +1,7 @@
-/* exeunt check: the settings were read and judged when it starts; it looks through the data and says what is wrong. */
+/*
+ * exeunt check: the settings were read and judged when it starts; it looks through the data and
+ * says what is wrong.
+ */
 #include "daemon/request.h"
 
 static int print_example(struct command_call *call)

@@ -1,5 +1,6 @@
 /*
- * The commands: one row each in commands.def, from which the dispatch and every help text are made. Main thread.
+ * The commands: one row each in commands.def, from which the dispatch and every help text are made.
+ * Main thread.
  */
 #ifndef EXEUNT_DAEMON_COMMANDS_H
 #define EXEUNT_DAEMON_COMMANDS_H
@@ -45,7 +46,10 @@ MUST_CHECK int command_line(int argc, char **argv);
 /* "exeunt user add: SENTENCE" on standard error; returns EXIT_FAILED. */
 MUST_CHECK int command_failed(const struct command_call *call, const struct fail *fail);
 
-/* help.c: what a person reads who does not know the program, its group of commands, or the command yet. */
+/*
+ * help.c: what a person reads who does not know the program, its group of commands, or the command
+ * yet.
+ */
 void help_program(FILE *stream);
 void help_group(FILE *stream, str group);
 void help_command(FILE *stream, const struct command *command);

@@ -133,8 +133,8 @@ static void *run(void *arg)
 }
 
 /*
- * The directory lock is ours, so a socket that lies there belongs to a server that is dead. Nobody can connect between
- * bind(2) and listen(2), hence the mode is right before the first connection.
+ * The directory lock is ours, so a socket that lies there belongs to a server that is dead. Nobody
+ * can connect between bind(2) and listen(2), hence the mode is right before the first connection.
  */
 static enum rc open_socket(struct control *control, struct fail *fail)
 {

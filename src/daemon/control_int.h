@@ -13,8 +13,8 @@ enum {
 };
 
 /*
- * DATA/control.sock as an address. A directory whose name is too long for one is reached through a descriptor,
- * which must stay open as long as the address is used.
+ * DATA/control.sock as an address. A directory whose name is too long for one is reached through a
+ * descriptor, which must stay open as long as the address is used.
  */
 struct control_path {
 	struct sockaddr_un address;
@@ -24,14 +24,17 @@ MUST_CHECK enum rc control_path_make(str directory, struct control_path *ret_pat
 void control_path_release(struct control_path *path);
 
 /*
- * One line without its newline, from a non-blocking socket. RC_TOO_LARGE; RC_TIMEOUT at the deadline; RC_CANCELLED: the
- * peer closed first; RC_STOPPING: `stop_fd` (-1: none) became readable; RC_IO.
+ * One line without its newline, from a non-blocking socket. RC_TOO_LARGE; RC_TIMEOUT at the
+ * deadline; RC_CANCELLED: the peer closed first; RC_STOPPING: `stop_fd` (-1: none) became readable;
+ * RC_IO.
  */
 MUST_CHECK enum rc control_read_line(int fd, int stop_fd, struct arena *arena, size_t max_bytes,
                                      int64_t deadline_mono_ms, str *ret_line);
 MUST_CHECK enum rc control_write_all(int fd, int stop_fd, str text, int64_t deadline_mono_ms);
 
-/* One request line to its answer line, in this process. RC_OK also when the answer tells a failure. */
+/*
+ * One request line to its answer line, in this process. RC_OK also when the answer tells a failure.
+ */
 MUST_CHECK enum rc control_answer(struct house *house, struct arena *arena, str line, str *ret_answer);
 
 #endif

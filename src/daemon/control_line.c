@@ -1,4 +1,7 @@
-/* The socket's address, and lines over it with a deadline: both ends of the control socket use these. */
+/*
+ * The socket's address, and lines over it with a deadline: both ends of the control socket use
+ * these.
+ */
 #include "base/buf.h"
 #include "base/clock.h"
 #include "daemon/control_int.h"

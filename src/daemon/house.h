@@ -1,6 +1,7 @@
 /*
- * The house: every room's context, made from the settings in the order in which they depend on each other,
- * and wired: news of `core` to the notifier, accepted deactivations to the caches. Main thread.
+ * The house: every room's context, made from the settings in the order in which they depend on each
+ * other, and wired: news of `core` to the notifier, accepted deactivations to the caches. Main
+ * thread.
  */
 #ifndef EXEUNT_DAEMON_HOUSE_H
 #define EXEUNT_DAEMON_HOUSE_H

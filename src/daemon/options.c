@@ -70,7 +70,10 @@ static enum rc no_value(struct parsing *parsing, const struct word *word)
 	return RC_OK;
 }
 
-/* Judged at once, on the defaults, so that a wrong one is an error of the command line and not of the file. */
+/*
+ * Judged at once, on the defaults, so that a wrong one is an error of the command line and not of
+ * the file.
+ */
 static enum rc defer(struct parsing *parsing, const char *setting, str value)
 {
 	struct options *options = parsing->options;

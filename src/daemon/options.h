@@ -1,6 +1,6 @@
 /*
- * The command line: words and options. Which words make a command, and which options it takes, stands in commands.def.
- * Main thread.
+ * The command line: words and options. Which words make a command, and which options it takes,
+ * stands in commands.def. Main thread.
  */
 #ifndef EXEUNT_DAEMON_OPTIONS_H
 #define EXEUNT_DAEMON_OPTIONS_H
@@ -42,11 +42,17 @@ struct options {
 	size_t deferred_count;
 };
 
-/* Reads no file. RC_INVALID_PARAM with a sentence: the command line is wrong. Texts live in `arena`. */
+/*
+ * Reads no file. RC_INVALID_PARAM with a sentence: the command line is wrong. Texts live in
+ * `arena`.
+ */
 MUST_CHECK enum rc options_parse(struct arena *arena, int argc, char **argv, struct options *ret_options,
                                  struct fail *fail);
 
-/* The settings: the defaults, the configuration file, the command line. The sentence of a failure names the file. */
+/*
+ * The settings: the defaults, the configuration file, the command line. The sentence of a failure
+ * names the file.
+ */
 MUST_CHECK enum rc options_load(struct arena *arena, struct options *options, struct fail *fail);
 
 #endif

@@ -1,4 +1,7 @@
-/* What the subcommands share: requests to the desk, and what they print. Private to *_commands.c and check.c. Main thread. */
+/*
+ * What the subcommands share: requests to the desk, and what they print. Private to *_commands.c
+ * and check.c. Main thread.
+ */
 #ifndef EXEUNT_DAEMON_REQUEST_H
 #define EXEUNT_DAEMON_REQUEST_H
 
@@ -18,8 +21,9 @@ MUST_CHECK enum rc request_once(struct command_call *call, bool may_create, stru
                                 struct fail *fail);
 
 /*
- * Walks a list of pages: `row` for each element of `list`; the next page is asked for with the last element's member `cursor`
- * as `after`. Each page has an arena of its own: `row` copies what it keeps.
+ * Walks a list of pages: `row` for each element of `list`; the next page is asked for with the last
+ * element's member `cursor` as `after`. Each page has an arena of its own: `row` copies what it
+ * keeps.
  */
 typedef void list_row_fn(void *self, json element);
 MUST_CHECK enum rc request_list(struct command_call *call, const char *verb, const char *list, const char *cursor,

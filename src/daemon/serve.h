@@ -1,4 +1,7 @@
-/* `exeunt serve`: starts the house and the HTTP server, waits for a signal, stops cleanly. Main thread. */
+/*
+ * `exeunt serve`: starts the house and the HTTP server, waits for a signal, stops cleanly. Main
+ * thread.
+ */
 #ifndef EXEUNT_DAEMON_SERVE_H
 #define EXEUNT_DAEMON_SERVE_H
 

@@ -1,6 +1,7 @@
 /*
- * The configuration file: YAML through libcyaml. The schema is made from the rows: a mapping of sections, each a mapping of
- * optional scalars, read as text and then judged by the row, so that file and --set obey the same rules.
+ * The configuration file: YAML through libcyaml. The schema is made from the rows: a mapping of
+ * sections, each a mapping of optional scalars, read as text and then judged by the row, so that
+ * file and --set obey the same rules.
  */
 #include "base/buf.h"
 #include "daemon/settings_int.h"
@@ -128,7 +129,9 @@ static void schema_make(struct schema *schema)
 	};
 }
 
-/* The first line from `from` on that begins with "KEY:"; 0 when it is written in some other style. */
+/*
+ * The first line from `from` on that begins with "KEY:"; 0 when it is written in some other style.
+ */
 static int line_of_key(str text, str key, int from)
 {
 	str line;

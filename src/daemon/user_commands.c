@@ -16,7 +16,9 @@ static enum rc get_password(struct command_call *call, str *ret_password, struct
 	return password_from_terminal(call->arena, call->argument, ret_password, fail);
 }
 
-/* Asks for the password before the desk is opened, so that nothing is locked while a person types. */
+/*
+ * Asks for the password before the desk is opened, so that nothing is locked while a person types.
+ */
 static enum rc request_with_password(struct command_call *call, const char *verb, bool may_create,
                                      json *ret_result, struct fail *fail)
 {

@@ -1,7 +1,7 @@
 /*
- * The verbs of the control socket, one function each: reads its members from the request, does the work through `core`, and
- * appends the members of its answer. Private to control_verbs.c and verbs_*.c. Control thread, or the main thread of a
- * subcommand that works without a server.
+ * The verbs of the control socket, one function each: reads its members from the request, does the
+ * work through `core`, and appends the members of its answer. Private to control_verbs.c and
+ * verbs_*.c. Control thread, or the main thread of a subcommand that works without a server.
  */
 #ifndef EXEUNT_DAEMON_VERBS_H
 #define EXEUNT_DAEMON_VERBS_H

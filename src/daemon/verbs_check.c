@@ -1,4 +1,6 @@
-/* The verb that looks for damage: what the store can tell, and accounts that ended without leaving. */
+/*
+ * The verb that looks for damage: what the store can tell, and accounts that ended without leaving.
+ */
 #include "daemon/verbs.h"
 
 #include "base/map.h"
@@ -27,7 +29,10 @@ static void put_finding(void *self, str finding)
 	json_put_text(checking->call->out, finding);
 }
 
-/* A room that is still to be left, or that this server cannot leave: told by `deactivation show`, no damage. */
+/*
+ * A room that is still to be left, or that this server cannot leave: told by `deactivation show`,
+ * no damage.
+ */
 static enum rc excuse(void *self, const struct departure *departure)
 {
 	struct checking *checking = self;

@@ -173,7 +173,10 @@ static void a_file_that_cannot_be_read_is_told(void **state)
 	assert_rc(settings_load(&settings, &arena, STR("/tmp"), &fail), RC_IO);
 }
 
-/* Whichever allocation fails, the load fails or has succeeded; nothing is half read and nothing leaks. */
+/*
+ * Whichever allocation fails, the load fails or has succeeded; nothing is half read and nothing
+ * leaks.
+ */
 static void every_allocation_may_fail(void **state)
 {
 	(void)state;
