@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,11 +42,25 @@ static enum rc read_key(struct arena *arena, int fd, str server_name, struct sig
 	return rc;
 }
 
+/* A new name in a directory lasts only once the directory is on disk. */
+static bool sync_directory_of(const char *path)
+{
+	char directory[PATH_MAX];
+	size_t n = str_find_last(str_of(path), '/');
+	if (n >= sizeof directory)
+		return false;
+	memcpy(directory, path, n);
+	directory[n] = '\0';
+	int CLEANUP(close_fd) fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 && fsync(fd) == 0;
+}
+
 /* Written beside and renamed, so that a crash leaves the whole file or none. */
 static enum rc write_file(const char *path, const char *path_new, str text)
 {
 	int CLEANUP(close_fd) fd = open(path_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, text.p, text.n) != (ssize_t)text.n || fsync(fd) != 0 || rename(path_new, path) != 0)
+	if (fd < 0 || write(fd, text.p, text.n) != (ssize_t)text.n || fsync(fd) != 0 ||
+	    rename(path_new, path) != 0 || !sync_directory_of(path))
 		return errno == ENOSPC ? RC_DISK_FULL : RC_IO;
 	return RC_OK;
 }
