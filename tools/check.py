@@ -21,6 +21,8 @@ import xml.etree.ElementTree
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PYTHON = ROOT / ".venv" / "bin" / "python"
 START = time.monotonic()
+# Each file of scenarios has servers, ports and folders of its own, so files may run side by side.
+SIDE_BY_SIDE = ["-n", "2", "--dist", "loadfile"]
 
 SANITIZE = ["-Db_lundef=false", "-Dbuildtype=debugoptimized"]
 # One form of the build each: its folder and meson's options.
@@ -93,7 +95,7 @@ def meson_tests(form, tally):
     tally.add(f"unit and fuzz tests in {folder}", passed, max(failed, int(code != 0)), skipped)
 
 
-def pytest(what, paths, tally, env=None):
+def pytest(what, paths, tally, env=None, options=()):
     paths = [path for path in paths if any((ROOT / path).rglob("test_*.py"))]
     if not paths:
         say(f"{what}: none here")
@@ -101,7 +103,7 @@ def pytest(what, paths, tally, env=None):
     with tempfile.TemporaryDirectory() as folder:
         report = pathlib.Path(folder) / "report.xml"
         code = run([PYTHON, "-m", "pytest", "-q", "--durations=5", "-p", "no:cacheprovider",
-                    f"--junitxml={report}", *paths], env)
+                    f"--junitxml={report}", *options, *paths], env)
         counts = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
         if report.exists():
             for suite in xml.etree.ElementTree.parse(report).iter("testsuite"):
@@ -131,7 +133,7 @@ def scenarios(form, tally):
     folder = BUILDS[form][0]
     say(f"scenarios against {folder}/exeunt")
     pytest(f"scenarios against {folder}/exeunt", ["tests/scenario"], tally,
-           {**SANITIZER_ENV, "EXEUNT_BIN": str(ROOT / folder / "exeunt")})
+           {**SANITIZER_ENV, "EXEUNT_BIN": str(ROOT / folder / "exeunt")}, SIDE_BY_SIDE)
 
 
 def check(tally):

@@ -79,7 +79,7 @@ def test_strangers(alice, bob, visibility):
         assert answer.status == (200 if world else 403), repr(answer)
 
 
-@pytest.mark.parametrize("first,second", itertools.permutations(VISIBILITIES, 2))
+@pytest.mark.parametrize("first,second", list(itertools.permutations(VISIBILITIES, 2)))
 def test_changes(alice, bob, first, second):
     """Each event is judged by the setting of its own time."""
     room = alice.create_room(preset="public_chat", initial_state=[{
