@@ -1,10 +1,12 @@
 // Exeunt under matrix-js-sdk: two people log in, sync, talk, and one of them ends the account.
 
 import assert from "node:assert/strict";
+import { webcrypto } from "node:crypto";
 import { after, before, test } from "node:test";
 import { Server } from "./server.mjs";
 
-// Part of newer releases of node; all that the library misses in node 20.
+// Part of newer releases of node: what the library misses in node 18 and, but for the first, in node 20.
+globalThis.crypto ??= webcrypto;
 Promise.withResolvers ??= function () {
 	let resolve, reject;
 	const promise = new this((yes, no) => { resolve = yes; reject = no; });

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs Exeunt against real clients: matrix-js-sdk from npm, at the version of package-lock.json.
-# EXEUNT_BIN is the server to test (default: build/exeunt). Needs node 20 or later, and npm.
+# EXEUNT_BIN is the server to test (default: build/exeunt). Needs node 18 or later, and npm.
 set -euo pipefail
 
 cd "$(dirname "$0")"
