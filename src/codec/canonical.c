@@ -9,6 +9,7 @@ enum {
 struct writer {
 	struct buf *buf;
 	struct fail *fail;
+	bool lenient;
 	str key; /* of the innermost member that is being written; a NULL pointer outside of objects */
 };
 
@@ -25,6 +26,10 @@ static enum rc refuse(const struct writer *w, const char *reason)
 static enum rc put_number(struct writer *w, json v)
 {
 	int64_t value;
+	if (w->lenient)
+		return json_put_any_number(w->buf, v) ? RC_OK : refuse(w, "is a number beyond all bounds");
+	if (json_type(v) == YYJSON_TYPE_RAW)
+		return refuse(w, "is a number beyond all bounds");
 	if (json_subtype(v) == YYJSON_SUBTYPE_REAL)
 		return refuse(w, "must be an integer between -(2^53-1) and 2^53-1, not a float");
 	if (!json_integer(v, &value))
@@ -96,10 +101,8 @@ static enum rc put_value(struct writer *w, json v, unsigned depth)
 {
 	TRY(buf_status(w->buf));
 	if (!json_is_container(v)) {
-		if (json_type(v) == YYJSON_TYPE_NUM)
+		if (json_type(v) == YYJSON_TYPE_NUM || json_type(v) == YYJSON_TYPE_RAW)
 			return put_number(w, v);
-		if (json_type(v) == YYJSON_TYPE_RAW)
-			return refuse(w, "is a number beyond all bounds");
 		json_put(w->buf, v);
 		return RC_OK;
 	}
@@ -110,22 +113,45 @@ static enum rc put_value(struct writer *w, json v, unsigned depth)
 	return put_array(w, v, depth + 1);
 }
 
+static enum rc put_whole(struct writer *w, json v)
+{
+	if (!v)
+		return refuse(w, "is missing");
+	TRY(put_value(w, v, 0));
+	return buf_status(w->buf);
+}
+
+static enum rc put_without(struct writer *w, json object, const str *left_out, size_t count)
+{
+	if (!json_is_object(object))
+		return refuse(w, "must be an object");
+	TRY(buf_status(w->buf));
+	TRY(put_object(w, object, 1, left_out, count));
+	return buf_status(w->buf);
+}
+
 enum rc canonical_put(struct buf *buf, json v, struct fail *fail)
 {
-	struct writer w = {buf, fail, STR_EMPTY};
-	if (!v)
-		return refuse(&w, "is missing");
-	TRY(put_value(&w, v, 0));
-	return buf_status(buf);
+	struct writer w = {.buf = buf, .fail = fail};
+	return put_whole(&w, v);
+}
+
+enum rc canonical_put_lenient(struct buf *buf, json v, struct fail *fail)
+{
+	struct writer w = {.buf = buf, .fail = fail, .lenient = true};
+	return put_whole(&w, v);
 }
 
 enum rc canonical_put_without(struct buf *buf, json object, const str *left_out, size_t count,
                               struct fail *fail)
 {
-	struct writer w = {buf, fail, STR_EMPTY};
-	if (!json_is_object(object))
-		return refuse(&w, "must be an object");
-	TRY(buf_status(buf));
-	TRY(put_object(&w, object, 1, left_out, count));
-	return buf_status(buf);
+	struct writer w = {.buf = buf, .fail = fail};
+	return put_without(&w, object, left_out, count);
+}
+
+enum rc canonical_put_lenient_without(struct buf *buf, json object, const str *left_out, size_t count,
+                                      struct fail *fail)
+{
+	struct writer w = {.buf = buf, .fail = fail, .lenient = true};
+	return put_without(&w, object, left_out, count);
 }

@@ -39,12 +39,12 @@ static size_t container_bytes(str s)
 	return 0;
 }
 
-/* Bytes of the number or literal that `s` starts with. */
+/* Bytes of the number (of the lenient form, too) or literal that `s` starts with. */
 static size_t word_bytes(str s)
 {
 	size_t n = 0;
 	while (n < s.n && ((s.p[n] >= '0' && s.p[n] <= '9') || (s.p[n] >= 'a' && s.p[n] <= 'z') ||
-	                   s.p[n] == '-'))
+	                   s.p[n] == '-' || s.p[n] == '+' || s.p[n] == '.'))
 		n++;
 	return n;
 }

@@ -66,6 +66,24 @@ bool json_integer(json v, int64_t *ret_value)
 	return false;
 }
 
+bool json_int64(json v, int64_t *ret_value)
+{
+	if (!is_type(v, YYJSON_TYPE_NUM) || json_subtype(v) == YYJSON_SUBTYPE_REAL)
+		return false;
+	if (json_subtype(v) == YYJSON_SUBTYPE_UINT && v->uni.u64 > INT64_MAX)
+		return false;
+	*ret_value = v->uni.i64; /* both kinds share the bits */
+	return true;
+}
+
+bool json_double(json v, double *ret_value)
+{
+	if (!is_type(v, YYJSON_TYPE_NUM) || json_subtype(v) != YYJSON_SUBTYPE_REAL)
+		return false;
+	*ret_value = v->uni.f64;
+	return true;
+}
+
 bool json_bool(json v, bool *ret_value)
 {
 	if (!json_is_bool(v))

@@ -51,6 +51,19 @@ void json_keys_sort(json *keys, size_t count);
  */
 json json_key_twice(struct arena *arena, json object);
 
+/*
+ * Appends the number `v` as the lenient canonical form has it (canonical.h). False: it is a float beyond the range of a
+ * double, and nothing was appended.
+ */
+bool json_put_any_number(struct buf *buf, json v);
+
+/*
+ * The shortest decimal text that reads back as the double `v`, in yyjson's own notation, in `memory`; empty
+ * when it is not finite.
+ */
+enum { JSON_REAL_MEMORY = 512 };
+str json_real_text(json v, char memory[JSON_REAL_MEMORY]);
+
 /* At most the first bytes of a key that fit a sentence for people, cut between two characters. */
 str json_key_shown(str key);
 

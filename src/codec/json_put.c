@@ -89,17 +89,22 @@ static bool needs_comma(const struct buf *buf)
 	return buf->n && buf->p[buf->n - 1] != '{' && buf->p[buf->n - 1] != '[';
 }
 
-/* yyjson knows the shortest text that reads back as the same double. */
-static void put_real(struct buf *buf, json v)
+str json_real_text(json v, char memory[JSON_REAL_MEMORY])
 {
-	char memory[512];
 	yyjson_alc alc;
 	size_t n = 0;
 	const char *text = NULL;
-	if (yyjson_alc_pool_init(&alc, memory, sizeof memory))
+	if (yyjson_alc_pool_init(&alc, memory, JSON_REAL_MEMORY))
 		text = yyjson_val_write_opts(v, YYJSON_WRITE_NOFLAG, &alc, &n, NULL);
-	if (text)
-		buf_put(buf, (str){text, n});
+	return text ? (str){text, n} : STR_EMPTY;
+}
+
+static void put_real(struct buf *buf, json v)
+{
+	char memory[JSON_REAL_MEMORY];
+	str text = json_real_text(v, memory);
+	if (text.n)
+		buf_put(buf, text);
 	else
 		buf_printf(buf, "%.17e", v->uni.f64);
 }
