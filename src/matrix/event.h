@@ -9,6 +9,7 @@
 #ifndef EXEUNT_MATRIX_EVENT_H
 #define EXEUNT_MATRIX_EVENT_H
 
+#include "base/rng.h"
 #include "codec/crypto.h"
 #include "codec/json.h"
 #include "matrix/ids.h"
@@ -32,7 +33,7 @@ struct event {
 	str redacts;    /* by the version's rule; empty when there is none */
 	int64_t origin_server_ts; /* ms */
 	int64_t depth;
-	const str *prev_events; /* event ids; in v1 and v2 without their hashes */
+	const str *prev_events; /* event ids; in v1 and v2 without their hashes, which nobody looks at */
 	size_t prev_count;
 	const str *auth_events;
 	size_t auth_count;
@@ -51,13 +52,14 @@ MUST_CHECK enum rc event_parse(struct arena *arena, const struct room_version *v
 
 /*
  * The same for bytes that this server stored itself: nothing is checked again but the shape (RC_CORRUPT).
- * `canonical` and `event_id` are borrowed and must live as long as the event.
+ * `canonical` and `event_id` are borrowed and must live as long as the event. In v1 and v2 the bytes must bear that id.
  */
 MUST_CHECK enum rc event_parse_stored(struct arena *arena, const struct room_version *version, str canonical,
                                       str event_id, struct event *ret_event);
 
 /* What a new event of ours is made of. Texts are borrowed. */
 struct event_draft {
+	str event_id;          /* v1 and v2: event_id_random(); else empty */
 	str room_id;           /* empty for a create event of v12 */
 	str type;
 	str sender;
@@ -66,11 +68,12 @@ struct event_draft {
 	str content;           /* a JSON object, any form; refused by the rules of canonical JSON */
 	str redacts;           /* for m.room.redaction; placed where the version wants it. Empty: as in `content` */
 	int64_t origin_server_ts; /* ms */
-	int64_t depth;         /* cut at 2^53 − 1, where a room's depth stays */
+	int64_t depth;         /* cut at 2^53 − 1 (before v6: 2^63 − 1), where a room's depth stays */
 	const str *prev_events;
 	size_t prev_count;
 	const str *auth_events;
 	size_t auth_count;
+	const str *prev_hashes, *auth_hashes; /* v1 and v2: event_reference_text() of each; else NULL */
 };
 
 struct signing_identity {
@@ -92,6 +95,12 @@ MUST_CHECK enum rc event_build(struct arena *arena, const struct room_version *v
 MUST_CHECK enum rc event_content_hash(struct arena *scratch, json root, struct sha256 *ret_hash);
 MUST_CHECK enum rc event_reference_hash(struct arena *scratch, const struct room_version *version, json root,
                                         struct sha256 *ret_hash);
+/* The reference hash as v1 and v2 write it beside an event's id: unpadded base64. RC_BAD_JSON: `root` is no object. */
+MUST_CHECK enum rc event_reference_text(struct arena *arena, const struct room_version *version, json root,
+                                        str *ret_text);
+/* An event id of v1 and v2: "$", random letters, ":" and the server's name; empty when the arena failed. */
+str event_id_random(struct arena *arena, const struct rng *rng, str server_name);
+
 /* True when `hashes.sha256` is the content hash. */
 MUST_CHECK enum rc event_hash_matches(struct arena *scratch, json root, bool *ret_matches);
 
@@ -99,6 +108,23 @@ MUST_CHECK enum rc event_hash_matches(struct arena *scratch, json root, bool *re
 MUST_CHECK enum rc event_signature_verify(struct arena *scratch, const struct room_version *version, json root,
                                           str server_name, str key_id,
                                           const unsigned char public_key[ED25519_PUBLIC_BYTES], bool *ret_valid);
+
+/*
+ * The servers whose signatures the event must bear: the sender's (not for an invite that stands for a third-party
+ * one), in v1 and v2 that of the event id, from v8 on that of join_authorised_via_users_server in a join. A server
+ * stands once; an empty one stands for a field that is no ID: nobody can have signed. Server-Server API,
+ * "Validating hashes and signatures on received events"; Room Versions, v8, "Authorisation rules". Returns how many.
+ */
+enum { EVENT_SIGNERS_MAX = 3 };
+size_t event_signers(const struct event *event, str ret_servers[EVENT_SIGNERS_MAX]);
+
+/*
+ * Whether a key's validity covers an event: Room Versions, v5, "Signing key validity period". `expired_ts_ms` of an
+ * old_verify_key, else 0: such a key is good for no later event, in any version ("Validating hashes and signatures on
+ * received events"). `valid_until_ts_ms` counts from v5 on, and at most seven days from `fetched_ms`.
+ */
+bool event_key_is_valid(const struct room_version *version, int64_t origin_server_ts_ms, int64_t valid_until_ts_ms,
+                        int64_t expired_ts_ms, int64_t fetched_ms);
 
 /* Canonical bytes of the redacted event: Room Versions, "Redactions". Its event id stays the same. */
 MUST_CHECK enum rc event_redact(struct arena *arena, const struct room_version *version, json root, str *ret_canonical);

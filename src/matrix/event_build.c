@@ -6,7 +6,6 @@
  * So the pieces between these members are written once and copied, and nothing is parsed again.
  */
 #include "codec/base64.h"
-#include "codec/canonical.h"
 #include "matrix/event_int.h"
 
 #include <string.h>
@@ -14,18 +13,19 @@
 enum {
 	FRAME_BYTES = 512,      /* first guess of all that is not content, ids and lists */
 	BYTES_FOR_EACH_ID = 48, /* in prev_events and auth_events */
+	BYTES_FOR_EACH_PAIR = 128, /* the same in v1 and v2 */
 };
 
 /*
  * The event without hashes and signatures is written into `hashed`:
  *
- *   {"auth_events":[…],"content":{…},"depth":1,  "origin_server_ts":…,"prev_events":[…],  "redacts":…,
- *    |               |             |             |                                        |
- *    0               content_at    content_end   after_depth                              redacts_at
+ *   {"auth_events":[…],"content":{…},"depth":1,"event_id":…,  "origin_server_ts":…,"prev_events":[…],  "redacts":…,
+ *    |               |             |                          |                                        |
+ *    0               content_at    content_end                hashes_at                                redacts_at
  *
  *   "room_id":…,"sender":…,  "state_key":…,"type":…}
  *   |                        |
- *   redacts_end              after_sender
+ *   redacts_end              signatures_at
  */
 struct builder {
 	struct arena *arena;
@@ -34,7 +34,7 @@ struct builder {
 	struct fail *fail;
 	json content;
 	struct buf hashed;
-	size_t content_at, content_end, after_depth, redacts_at, redacts_end, after_sender;
+	size_t content_at, content_end, hashes_at, redacts_at, redacts_end, signatures_at;
 };
 
 static enum rc check_bounded(struct fail *fail, const char *field, str text, size_t max_bytes)
@@ -42,6 +42,22 @@ static enum rc check_bounded(struct fail *fail, const char *field, str text, siz
 	if (text.n <= max_bytes)
 		return RC_OK;
 	return fail_set(fail, RC_TOO_LARGE, "The event's %s is longer than %zu bytes", field, max_bytes);
+}
+
+/* In v1 and v2 the event bears its id, and a hash stands beside each id that it cites. */
+static enum rc check_ids(const struct room_version *version, const struct event_draft *draft, struct fail *fail)
+{
+	bool random = version->event_id_format == EVENT_ID_RANDOM;
+	bool hashes = (draft->prev_hashes || draft->prev_count == 0) && (draft->auth_hashes || draft->auth_count == 0);
+	struct id_parts parts;
+	TRY(check_bounded(fail, "event_id", draft->event_id, ID_MAX_BYTES));
+	if (!random && draft->event_id.n)
+		return fail_set(fail, RC_BAD_JSON, "The event must have no event_id: its hash makes it");
+	if (random && (!event_id_parse(draft->event_id, &parts) || parts.domain.n == 0))
+		return fail_set(fail, RC_BAD_JSON, "The event's event_id must be an event ID with a domain");
+	if (random && !hashes)
+		return fail_set(fail, RC_BAD_JSON, "The event's prev_events and auth_events must have hashes");
+	return RC_OK;
 }
 
 static enum rc check_draft(const struct room_version *version, const struct event_draft *draft,
@@ -54,6 +70,7 @@ static enum rc check_draft(const struct room_version *version, const struct even
 	TRY(check_bounded(fail, "room_id", draft->room_id, ID_MAX_BYTES));
 	TRY(check_bounded(fail, "sender", draft->sender, ID_MAX_BYTES));
 	TRY(check_bounded(fail, "redacts", draft->redacts, ID_MAX_BYTES));
+	TRY(check_ids(version, draft, fail));
 	if (makes_room != (draft->room_id.n == 0))
 		return fail_set(fail, RC_BAD_JSON, makes_room ? "The create event must have no room_id"
 		                                              : "The event must have a room_id");
@@ -115,15 +132,33 @@ static enum rc read_content(struct builder *b)
 	return RC_OK;
 }
 
-static void put_ids(struct buf *buf, const str *ids, size_t count)
+static void put_pair(struct buf *buf, str id, str hash)
+{
+	buf_putc(buf, '[');
+	json_put_text(buf, id);
+	buf_put(buf, STR(",{\"sha256\":"));
+	json_put_text(buf, hash);
+	buf_put(buf, STR("}]"));
+}
+
+/* `hashes` is NULL from v3 on. */
+static void put_ids(struct buf *buf, const str *ids, const str *hashes, size_t count)
 {
 	buf_putc(buf, '[');
 	for (size_t i = 0; i < count; i++) {
 		if (i > 0)
 			buf_putc(buf, ',');
-		json_put_text(buf, ids[i]);
+		if (hashes)
+			put_pair(buf, ids[i], hashes[i]);
+		else
+			json_put_text(buf, ids[i]);
 	}
 	buf_putc(buf, ']');
+}
+
+static bool has_random_id(const struct builder *b)
+{
+	return b->version->event_id_format == EVENT_ID_RANDOM;
 }
 
 /* The event that a redaction is about; empty for anything else. */
@@ -136,9 +171,10 @@ static str redacts_of(const struct builder *b)
 	return json_get_text(b->content, STR("redacts"));
 }
 
-static int64_t depth_of(const struct event_draft *draft)
+static int64_t depth_of(const struct builder *b)
 {
-	return draft->depth < JSON_INTEGER_MAX ? draft->depth : JSON_INTEGER_MAX;
+	int64_t most = event_depth_max(b->version);
+	return b->draft->depth < most ? b->draft->depth : most;
 }
 
 /* Bytes from `start` to `end` of the text without hashes and signatures. */
@@ -147,22 +183,27 @@ static str piece(const struct builder *b, size_t start, size_t end)
 	return (str){b->hashed.p + start, end - start};
 }
 
-/* The part from `auth_events` to `depth`. */
+/* The part from `auth_events` to `depth`, or to the `event_id` behind it. */
 static enum rc put_head(struct builder *b)
 {
 	struct buf *buf = &b->hashed;
 	buf_put(buf, STR("{\"auth_events\":"));
-	put_ids(buf, b->draft->auth_events, b->draft->auth_count);
+	put_ids(buf, b->draft->auth_events, has_random_id(b) ? b->draft->auth_hashes : NULL, b->draft->auth_count);
 	buf_put(buf, STR(",\"content\":"));
 	b->content_at = buf->n;
-	TRY(canonical_put(buf, b->content, b->fail));
+	TRY(event_put_json(buf, b->version, b->content, b->fail));
 	b->content_end = buf->n;
 	if (b->draft->is_state) /* the auth rules walk it in canonical order */
 		TRY(json_parse(b->arena, piece(b, b->content_at, b->content_end), &b->content, b->fail));
 	buf_put(buf, STR(",\"depth\":"));
-	buf_put_i64(buf, depth_of(b->draft));
+	buf_put_i64(buf, depth_of(b));
 	buf_putc(buf, ',');
-	b->after_depth = buf->n;
+	if (has_random_id(b)) {
+		buf_put(buf, STR("\"event_id\":"));
+		json_put_text(buf, b->draft->event_id);
+		buf_putc(buf, ',');
+	}
+	b->hashes_at = buf->n;
 	return RC_OK;
 }
 
@@ -174,7 +215,7 @@ static void put_rest(struct builder *b)
 	buf_put(buf, STR("\"origin_server_ts\":"));
 	buf_put_i64(buf, b->draft->origin_server_ts);
 	buf_put(buf, STR(",\"prev_events\":"));
-	put_ids(buf, b->draft->prev_events, b->draft->prev_count);
+	put_ids(buf, b->draft->prev_events, has_random_id(b) ? b->draft->prev_hashes : NULL, b->draft->prev_count);
 	b->redacts_at = buf->n;
 	if (redacts.n) {
 		buf_put(buf, STR(",\"redacts\":"));
@@ -188,7 +229,7 @@ static void put_rest(struct builder *b)
 	buf_put(buf, STR(",\"sender\":"));
 	json_put_text(buf, b->draft->sender);
 	buf_putc(buf, ',');
-	b->after_sender = buf->n;
+	b->signatures_at = buf->n;
 	if (b->draft->is_state) {
 		buf_put(buf, STR("\"state_key\":"));
 		json_put_text(buf, b->draft->state_key);
@@ -210,9 +251,9 @@ static enum rc put_redacted(const struct builder *b, struct buf *buf, const stru
 {
 	buf_put(buf, piece(b, 0, b->content_at));
 	TRY(redact_put_content(buf, b->version, b->draft->type, b->content));
-	buf_put(buf, piece(b, b->content_end, b->after_depth));
+	buf_put(buf, piece(b, b->content_end, b->hashes_at));
 	put_hashes(buf, content_hash);
-	buf_put(buf, piece(b, b->after_depth, b->redacts_at));
+	buf_put(buf, piece(b, b->hashes_at, b->redacts_at));
 	buf_put(buf, piece(b, b->redacts_end, b->hashed.n));
 	return buf_status(buf);
 }
@@ -234,7 +275,7 @@ static void fill_event(const struct builder *b, const struct sha256 *id_hash, st
                        struct event *event)
 {
 	const struct event_draft *draft = b->draft;
-	str event_id = event_id_of_hash(b->arena, b->version, id_hash);
+	str event_id = has_random_id(b) ? draft->event_id : event_id_of_hash(b->arena, b->version, id_hash);
 	*event = (struct event){
 		.version = b->version,
 		.event_id = event_id,
@@ -245,7 +286,7 @@ static void fill_event(const struct builder *b, const struct sha256 *id_hash, st
 		.state_key = draft->is_state ? draft->state_key : STR_EMPTY,
 		.redacts = redacts_of(b),
 		.origin_server_ts = draft->origin_server_ts,
-		.depth = depth_of(draft),
+		.depth = depth_of(b),
 		.prev_events = draft->prev_events,
 		.prev_count = draft->prev_count,
 		.auth_events = draft->auth_events,
@@ -270,11 +311,11 @@ static enum rc hash_and_sign(const struct builder *b, const struct signing_ident
 	open_buffer(b, &redacted, b->hashed.n - (b->content_end - b->content_at) + FRAME_BYTES / 2);
 	TRY(put_redacted(b, &redacted, &content_hash));
 	open_buffer(b, &whole, b->hashed.n + FRAME_BYTES / 2);
-	buf_put(&whole, piece(b, 0, b->after_depth));
+	buf_put(&whole, piece(b, 0, b->hashes_at));
 	put_hashes(&whole, &content_hash);
-	buf_put(&whole, piece(b, b->after_depth, b->after_sender));
+	buf_put(&whole, piece(b, b->hashes_at, b->signatures_at));
 	put_signatures(&whole, identity, buf_str(&redacted));
-	buf_put(&whole, piece(b, b->after_sender, b->hashed.n));
+	buf_put(&whole, piece(b, b->signatures_at, b->hashed.n));
 	TRY(buf_status(&whole));
 	struct sha256 id_hash = sha256(buf_str(&redacted));
 	fill_event(b, &id_hash, buf_str(&whole), event);
@@ -289,7 +330,8 @@ enum rc event_build(struct arena *arena, const struct room_version *version, con
 	TRY(check_draft(version, draft, fail));
 	TRY(read_content(&b));
 	size_t ids = draft->prev_count + draft->auth_count;
-	open_buffer(&b, &b.hashed, draft->content.n + FRAME_BYTES + ids * BYTES_FOR_EACH_ID);
+	size_t id_bytes = ids * (has_random_id(&b) ? BYTES_FOR_EACH_PAIR : BYTES_FOR_EACH_ID);
+	open_buffer(&b, &b.hashed, draft->content.n + FRAME_BYTES + id_bytes);
 	enum rc rc = put_head(&b);
 	if (rc == RC_OK) {
 		put_rest(&b);

@@ -1,9 +1,10 @@
 /* Hashes, ids and signatures of whole events: Server-Server API, "Signing Events". */
 #include "codec/base64.h"
-#include "codec/canonical.h"
 #include "matrix/event_int.h"
 
 #include <string.h>
+
+enum { EVENT_ID_LETTERS = 22 }; /* 131 random bits: no two events of a server have one id */
 
 bool event_is_create(str type, bool is_state, str state_key)
 {
@@ -37,7 +38,8 @@ enum rc event_content_hash(struct arena *scratch, json root, struct sha256 *ret_
 	static const str left_out[] = {STR_INIT("hashes"), STR_INIT("signatures"), STR_INIT("unsigned")};
 	struct buf buf;
 	buf_init(&buf, scratch, EVENT_MAX_BYTES);
-	TRY(canonical_put_without(&buf, root, left_out, COUNT_OF(left_out), NULL));
+	/* Where the version is strict, event_parse() has refused what the lenient form would let through. */
+	TRY(canonical_put_lenient_without(&buf, root, left_out, COUNT_OF(left_out), NULL));
 	*ret_hash = sha256(buf_str(&buf));
 	return RC_OK;
 }
@@ -46,10 +48,34 @@ enum rc event_reference_hash(struct arena *scratch, const struct room_version *v
                              struct sha256 *ret_hash)
 {
 	struct buf buf;
+	if (!json_is_object(root))
+		return RC_BAD_JSON;
 	buf_init(&buf, scratch, EVENT_MAX_BYTES);
 	TRY(redact_put_event(&buf, version, root, false));
 	*ret_hash = sha256(buf_str(&buf));
 	return RC_OK;
+}
+
+enum rc event_reference_text(struct arena *arena, const struct room_version *version, json root, str *ret_text)
+{
+	struct sha256 hash;
+	TRY(event_reference_hash(arena, version, root, &hash));
+	str text = base64_encode(arena, BASE64_STANDARD, str_bytes(hash.bytes, sizeof hash.bytes));
+	TRY(arena_status(arena));
+	*ret_text = text;
+	return RC_OK;
+}
+
+str event_id_random(struct arena *arena, const struct rng *rng, str server_name)
+{
+	struct buf buf;
+	str event_id;
+	buf_init(&buf, arena, ID_MAX_BYTES);
+	buf_putc(&buf, '$');
+	buf_put(&buf, rng_text(rng, arena, RNG_ALPHANUMERIC, EVENT_ID_LETTERS));
+	buf_putc(&buf, ':');
+	buf_put(&buf, server_name);
+	return buf_finish(&buf, &event_id) == RC_OK ? event_id : STR_EMPTY;
 }
 
 enum rc event_hash_matches(struct arena *scratch, json root, bool *ret_matches)

@@ -2,7 +2,21 @@
 #ifndef EXEUNT_MATRIX_EVENT_INT_H
 #define EXEUNT_MATRIX_EVENT_INT_H
 
+#include "codec/canonical.h"
 #include "matrix/event.h"
+
+/* Canonical JSON as strict as the room version is: Room Versions, "Canonical JSON". */
+static inline MUST_CHECK enum rc event_put_json(struct buf *buf, const struct room_version *version, json v,
+                                                struct fail *fail)
+{
+	return version->strict_canonical_json ? canonical_put(buf, v, fail) : canonical_put_lenient(buf, v, fail);
+}
+
+/* Where the last of an event's depths lies: 2^53 − 1, and 2^63 − 1 where canonical JSON is not strict. */
+static inline int64_t event_depth_max(const struct room_version *version)
+{
+	return version->strict_canonical_json ? JSON_INTEGER_MAX : INT64_MAX;
+}
 
 /* Appends what redaction leaves of `content` in an event of `type`. */
 MUST_CHECK enum rc redact_put_content(struct buf *buf, const struct room_version *version, str type,

@@ -1,4 +1,3 @@
-#include "codec/canonical.h"
 #include "matrix/event_int.h"
 
 /* Server-Server API, "PDUs": the fields that every event has. Each reader takes one of them. */
@@ -31,6 +30,20 @@ static enum rc read_type_and_key(const struct reader *r)
 	return RC_OK;
 }
 
+/* An event bears its id in v1 and v2; a later version's event may have such a member, which means nothing. */
+static enum rc read_event_id(const struct reader *r)
+{
+	struct event *event = r->event;
+	struct id_parts parts;
+	if (event->version->event_id_format != EVENT_ID_RANDOM)
+		return RC_OK;
+	str known = event->event_id; /* of a stored event */
+	TRY(read_bounded(r, "event_id", ID_MAX_BYTES, &event->event_id));
+	if (!event_id_parse(event->event_id, &parts) || parts.domain.n == 0)
+		return bad(r, "event_id", "an event ID with a domain");
+	return known.n && !str_eq(known, event->event_id) ? bad(r, "event_id", "the one it is stored by") : RC_OK;
+}
+
 /* In v12 the create event has no room_id (it makes it), and the others' has no domain. */
 static enum rc read_room_id(const struct reader *r)
 {
@@ -60,9 +73,11 @@ static enum rc read_sender(const struct reader *r)
 static enum rc read_numbers(const struct reader *r)
 {
 	json root = r->event->root;
-	if (!json_integer(json_get(root, STR("depth")), &r->event->depth) || r->event->depth < 0)
-		return bad(r, "depth", "an integer from 0 to 2^53-1");
-	if (!json_integer(json_get(root, STR("origin_server_ts")), &r->event->origin_server_ts))
+	bool strict = r->event->version->strict_canonical_json;
+	if (!json_int64(json_get(root, STR("depth")), &r->event->depth) || r->event->depth < 0 ||
+	    r->event->depth > event_depth_max(r->event->version))
+		return bad(r, "depth", strict ? "an integer from 0 to 2^53-1" : "an integer from 0 to 2^63-1");
+	if (!json_int64(json_get(root, STR("origin_server_ts")), &r->event->origin_server_ts))
 		return bad(r, "origin_server_ts", "an integer");
 	return RC_OK;
 }
@@ -89,14 +104,27 @@ static enum rc check_hashes_and_signatures(const struct reader *r)
 	return RC_OK;
 }
 
-/* A list of event ids of v3 and later. */
+/* What stands in prev_events and auth_events: an event id, in v1 and v2 [event id, hashes]. */
+static bool read_link(const struct event *event, json entry, str *ret_id)
+{
+	if (event->version->event_id_format == EVENT_ID_RANDOM) {
+		if (!json_is_array(entry) || json_count(entry) != 2 || !json_is_object(json_at(entry, 1)))
+			return false;
+		entry = json_at(entry, 0);
+	}
+	return json_text(entry, ret_id) && event_id_parse(*ret_id, NULL);
+}
+
 static enum rc read_event_ids(const struct reader *r, const char *field, size_t max, const str **ret_ids,
                               size_t *ret_count)
 {
 	json list = json_get(r->event->root, str_of(field));
 	size_t count = json_count(list);
+	const char *must = r->event->version->event_id_format == EVENT_ID_RANDOM
+	                           ? "an array of pairs of event ID and hashes"
+	                           : "an array of event IDs";
 	if (!json_is_array(list))
-		return bad(r, field, "an array of event IDs");
+		return bad(r, field, must);
 	if (count > max)
 		return fail_set(r->fail, RC_BAD_JSON, "The event's %s has more than %zu entries", field, max);
 	str *ids = arena_array(r->arena, str, count ? count : 1);
@@ -105,8 +133,8 @@ static enum rc read_event_ids(const struct reader *r, const char *field, size_t 
 	struct json_iter iter = json_iter(list);
 	json entry;
 	for (size_t i = 0; json_next(&iter, NULL, &entry); i++)
-		if (!json_text(entry, &ids[i]) || !event_id_parse(ids[i], NULL))
-			return bad(r, field, "an array of event IDs");
+		if (!read_link(r->event, entry, &ids[i]))
+			return bad(r, field, must);
 	*ret_ids = ids;
 	*ret_count = count;
 	return RC_OK;
@@ -131,6 +159,7 @@ static enum rc read_fields(const struct reader *r)
 {
 	if (!json_is_object(r->event->root))
 		return fail_set(r->fail, RC_BAD_JSON, "The event must be an object");
+	TRY(read_event_id(r));
 	TRY(read_type_and_key(r));
 	TRY(read_room_id(r));
 	TRY(read_sender(r));
@@ -144,16 +173,27 @@ static enum rc read_fields(const struct reader *r)
 	return RC_OK;
 }
 
-static enum rc put_canonical(struct arena *arena, json root, size_t hint_bytes, str *ret_text, struct fail *fail)
+static enum rc put_canonical(struct arena *arena, const struct room_version *version, json root, size_t hint_bytes,
+                             str *ret_text, struct fail *fail)
 {
 	struct buf buf;
 	buf_init(&buf, arena, EVENT_MAX_BYTES);
 	(void)buf_reserve(&buf, hint_bytes < EVENT_MAX_BYTES ? hint_bytes : EVENT_MAX_BYTES);
-	enum rc rc = canonical_put(&buf, root, fail);
+	enum rc rc = event_put_json(&buf, version, root, fail);
 	if (rc == RC_TOO_LARGE)
 		return fail_set(fail, rc, "The event is larger than %d bytes", EVENT_MAX_BYTES);
 	TRY(rc);
 	return buf_finish(&buf, ret_text);
+}
+
+static enum rc compute_event_id(struct arena *arena, struct event *event)
+{
+	struct sha256 hash;
+	if (event->version->event_id_format == EVENT_ID_RANDOM)
+		return RC_OK;
+	TRY(event_reference_hash(arena, event->version, event->root, &hash));
+	event->event_id = event_id_of_hash(arena, event->version, &hash);
+	return RC_OK;
 }
 
 static void name_room(struct arena *arena, struct event *event)
@@ -168,14 +208,12 @@ enum rc event_parse(struct arena *arena, const struct room_version *version, str
 {
 	struct event event = {.version = version};
 	struct reader r = {arena, fail, &event};
-	struct sha256 hash;
 	TRY(json_parse(arena, text, &event.root, fail));
-	TRY(put_canonical(arena, event.root, text.n, &event.canonical, fail));
+	TRY(put_canonical(arena, version, event.root, text.n, &event.canonical, fail));
 	if (!str_eq(text, event.canonical)) /* the tree, too, is to be in canonical order */
 		TRY(json_parse(arena, event.canonical, &event.root, fail));
 	TRY(read_fields(&r));
-	TRY(event_reference_hash(arena, version, event.root, &hash));
-	event.event_id = event_id_of_hash(arena, version, &hash);
+	TRY(compute_event_id(arena, &event));
 	name_room(arena, &event);
 	TRY(arena_status(arena));
 	*ret_event = event;

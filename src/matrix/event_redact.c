@@ -1,4 +1,3 @@
-#include "codec/canonical.h"
 #include "matrix/event_int.h"
 
 /* One key of content that survives redaction, in the versions from `since` to `until`. */
@@ -54,7 +53,7 @@ static const struct top_level_key {
 };
 
 /* Of `third_party_invite` only the member `signed` survives; what is no object goes altogether. */
-static enum rc put_third_party_invite(struct buf *buf, json invite)
+static enum rc put_third_party_invite(struct buf *buf, const struct room_version *version, json invite)
 {
 	if (!json_is_object(invite))
 		return RC_OK;
@@ -63,32 +62,32 @@ static enum rc put_third_party_invite(struct buf *buf, json invite)
 	buf_putc(buf, '{');
 	if (signed_part) {
 		json_put_key(buf, STR("signed"));
-		TRY(canonical_put(buf, signed_part, NULL));
+		TRY(event_put_json(buf, version, signed_part, NULL));
 	}
 	buf_putc(buf, '}');
 	return RC_OK;
 }
 
-static enum rc put_kept(struct buf *buf, str type, str key, json value)
+static enum rc put_kept(struct buf *buf, const struct room_version *version, str type, str key, json value)
 {
 	if (!value)
 		return RC_OK;
 	if (str_eq(key, STR("third_party_invite")) && str_eq(type, STR("m.room.member")))
-		return put_third_party_invite(buf, value);
+		return put_third_party_invite(buf, version, value);
 	json_put_key(buf, key);
-	return canonical_put(buf, value, NULL);
+	return event_put_json(buf, version, value, NULL);
 }
 
 enum rc redact_put_content(struct buf *buf, const struct room_version *version, str type, json content)
 {
 	if (version->redaction >= REDACTION_V11 && str_eq(type, STR("m.room.create")))
-		return canonical_put(buf, content, NULL);
+		return event_put_json(buf, version, content, NULL);
 	buf_putc(buf, '{');
 	for (size_t i = 0; i < COUNT_OF(kept_keys); i++) {
 		const struct kept_key *kept = &kept_keys[i];
 		if (str_eq(type, kept->type) && version->redaction >= kept->since &&
 		    version->redaction <= kept->until)
-			TRY(put_kept(buf, type, kept->key, json_get(content, kept->key)));
+			TRY(put_kept(buf, version, type, kept->key, json_get(content, kept->key)));
 	}
 	buf_putc(buf, '}');
 	return buf_status(buf);
@@ -109,7 +108,7 @@ enum rc redact_put_event(struct buf *buf, const struct room_version *version, js
 		if (str_eq(key, STR("content")))
 			TRY(redact_put_content(buf, version, type, value));
 		else
-			TRY(canonical_put(buf, value, NULL));
+			TRY(event_put_json(buf, version, value, NULL));
 	}
 	buf_putc(buf, '}');
 	return buf_status(buf);

@@ -6,16 +6,17 @@ enum {
 	LEVEL_ACTION_DEFAULT = 50, /* ban, kick, redact */
 };
 
-static int64_t level_or(json v, int64_t otherwise)
+static int64_t level_or(const struct power_levels *levels, json v, int64_t otherwise)
 {
 	int64_t level;
-	return json_integer(v, &level) ? level : otherwise;
+	return v && power_level_read(levels->version, v, &level) ? level : otherwise;
 }
 
 struct power_levels power_levels_of(const struct event *create, const struct event *power_levels_or_null)
 {
+	const struct event *known = create ? create : power_levels_or_null;
 	return (struct power_levels){
-		.version = create ? create->version : NULL,
+		.version = known ? known->version : NULL,
 		.content = power_levels_or_null ? power_levels_or_null->content : NULL,
 		.create = create,
 	};
@@ -47,19 +48,18 @@ int64_t power_of_user(const struct power_levels *levels, str user_id)
 	if ((privileged || !levels->content) && is_room_creator(levels->create, user_id))
 		return privileged ? POWER_INFINITE : LEVEL_OF_CREATOR;
 	json own = json_get(json_get(levels->content, STR("users")), user_id);
-	return level_or(own, level_or(json_get(levels->content, STR("users_default")), 0));
+	return level_or(levels, own, level_or(levels, json_get(levels->content, STR("users_default")), 0));
 }
 
 int64_t power_to_send(const struct power_levels *levels, str type, bool is_state)
 {
 	json of_type = json_get(json_get(levels->content, STR("events")), type);
-	int64_t level = is_state ? level_or(json_get(levels->content, STR("state_default")), LEVEL_STATE_DEFAULT)
-	                         : level_or(json_get(levels->content, STR("events_default")), 0);
-	return level_or(of_type, level);
+	json of_kind = json_get(levels->content, is_state ? STR("state_default") : STR("events_default"));
+	return level_or(levels, of_type, level_or(levels, of_kind, is_state ? LEVEL_STATE_DEFAULT : 0));
 }
 
 int64_t power_for_action(const struct power_levels *levels, str action)
 {
 	int64_t otherwise = str_eq(action, STR("invite")) ? 0 : LEVEL_ACTION_DEFAULT;
-	return level_or(json_get(levels->content, action), otherwise);
+	return level_or(levels, json_get(levels->content, action), otherwise);
 }

@@ -1,60 +1,32 @@
 #include "matrix/room_version.h"
 
-/* Room Versions, "Feature matrix" and each version's own page. Versions 1 to 9 go before these rows. */
 static const struct room_version versions[] = {
-	{
-		.name = STR_INIT("10"),
-		.stable = true,
-		.event_id_format = EVENT_ID_HASH_URL,
-		.state_resolution = STATE_RESOLUTION_V2,
-		.redaction = REDACTION_V9,
-		.auth_numbering = AUTH_NUMBERING_V10,
-		.strict_canonical_json = true,
-		.enforce_key_validity = true,
-		.limit_notifications_power = true,
-		.knock = true,
-		.restricted_join = true,
-		.knock_restricted_join = true,
-		.integer_power_levels = true,
-		.create_in_auth_events = true,
+#define ROOM_VERSION(n, ids, resolution, redacted, rules, alias, redact, canonical, validity, notifications, knocks, \
+                     joins, both, integers, creator, redacts, infinite, derived, create)                      \
+	{                                                                                                     \
+		.name = STR_INIT(n),                                                                          \
+		.stable = true,                                                                               \
+		.event_id_format = EVENT_ID_##ids,                                                            \
+		.state_resolution = STATE_RESOLUTION_##resolution,                                            \
+		.redaction = REDACTION_##redacted,                                                            \
+		.auth_numbering = AUTH_NUMBERING_##rules,                                                     \
+		.special_alias_auth = alias,                                                                  \
+		.redaction_auth = redact,                                                                     \
+		.strict_canonical_json = canonical,                                                           \
+		.enforce_key_validity = validity,                                                             \
+		.limit_notifications_power = notifications,                                                   \
+		.knock = knocks,                                                                              \
+		.restricted_join = joins,                                                                     \
+		.knock_restricted_join = both,                                                                \
+		.integer_power_levels = integers,                                                             \
+		.implicit_room_creator = creator,                                                             \
+		.redacts_in_content = redacts,                                                                \
+		.privileged_creators = infinite,                                                              \
+		.room_id_from_create = derived,                                                               \
+		.create_in_auth_events = create,                                                              \
 	},
-	{
-		.name = STR_INIT("11"),
-		.stable = true,
-		.event_id_format = EVENT_ID_HASH_URL,
-		.state_resolution = STATE_RESOLUTION_V2,
-		.redaction = REDACTION_V11,
-		.auth_numbering = AUTH_NUMBERING_V11,
-		.strict_canonical_json = true,
-		.enforce_key_validity = true,
-		.limit_notifications_power = true,
-		.knock = true,
-		.restricted_join = true,
-		.knock_restricted_join = true,
-		.integer_power_levels = true,
-		.implicit_room_creator = true,
-		.redacts_in_content = true,
-		.create_in_auth_events = true,
-	},
-	{
-		.name = STR_INIT("12"),
-		.stable = true,
-		.event_id_format = EVENT_ID_HASH_URL,
-		.state_resolution = STATE_RESOLUTION_V2_1,
-		.redaction = REDACTION_V11,
-		.auth_numbering = AUTH_NUMBERING_V12,
-		.strict_canonical_json = true,
-		.enforce_key_validity = true,
-		.limit_notifications_power = true,
-		.knock = true,
-		.restricted_join = true,
-		.knock_restricted_join = true,
-		.integer_power_levels = true,
-		.implicit_room_creator = true,
-		.redacts_in_content = true,
-		.privileged_creators = true,
-		.room_id_from_create = true,
-	},
+#include "matrix/room_versions.def"
+#undef ROOM_VERSION
 };
 
 const struct room_version *room_version_find(str name)

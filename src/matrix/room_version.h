@@ -30,6 +30,11 @@ enum redaction_rules {
 
 /* Whose text numbers the auth rules, for verdicts that cite one; graph/auth_rules.def has a column each. */
 enum auth_numbering {
+	AUTH_NUMBERING_V1,  /* and v2 */
+	AUTH_NUMBERING_V3,  /* to v5 */
+	AUTH_NUMBERING_V6,
+	AUTH_NUMBERING_V7,
+	AUTH_NUMBERING_V8,  /* and v9 */
 	AUTH_NUMBERING_V10,
 	AUTH_NUMBERING_V11,
 	AUTH_NUMBERING_V12,
@@ -43,13 +48,14 @@ struct room_version {
 	enum redaction_rules redaction;
 	enum auth_numbering auth_numbering;
 	bool special_alias_auth;          /* v1 to v5: m.room.aliases has a rule of its own */
-	bool strict_canonical_json;       /* v6+ */
+	bool redaction_auth;              /* v1, v2: redactions have a rule of their own */
+	bool strict_canonical_json;       /* v6+; before, floats and any integers may stand in events */
 	bool enforce_key_validity;        /* v5+ */
 	bool limit_notifications_power;   /* v6+: the notifications key is checked */
 	bool knock;                       /* v7+ */
 	bool restricted_join;             /* v8+ */
 	bool knock_restricted_join;       /* v10+ */
-	bool integer_power_levels;        /* v10+: strings are refused */
+	bool integer_power_levels;        /* v10+; before, texts (and up to v5 floats) are read as numbers */
 	bool implicit_room_creator;       /* v11+: sender of create, no `creator` key */
 	bool redacts_in_content;          /* v11+ */
 	bool privileged_creators;         /* v12: creators have infinite power, may not stand in users */
