@@ -9,6 +9,7 @@ import math
 import os
 import pathlib
 import random
+import struct
 import subprocess
 
 import pytest
@@ -131,6 +132,56 @@ def test_put_keeps_doubles():
     for text, form, double in zip(texts, run("put", texts), doubles):
         assert same(json.loads(form), double), text
     assert run("canonical", texts) == ["BAD_JSON"] * len(texts)
+
+
+def doubles_of_every_kind():
+    """Every power of two with its neighbours, every power of ten, random bits, random short decimals."""
+    r = random.Random("lenient doubles")
+    doubles = [0.0, -0.0, 5e-324, 1.7976931348623157e308]
+    for exponent in range(-1074, 1024):
+        power = math.ldexp(1.0, exponent)
+        doubles += [power, math.nextafter(power, 0.0), -math.nextafter(power, math.inf)]
+    doubles += [float("%de%d" % (lead, exponent)) for exponent in range(-323, 309) for lead in (1, 9)
+                if exponent < 308 or lead == 1]
+    doubles += [struct.unpack("<d", r.randbytes(8))[0] for _ in range(5000)]
+    doubles += [float("%d.%se%d" % (r.randrange(1000), r.randrange(10**r.randrange(1, 12)), r.randrange(-12, 22)))
+                for _ in range(3000)]
+    return [d for d in doubles if math.isfinite(d)]
+
+
+def test_lenient_doubles():
+    doubles = doubles_of_every_kind()
+    texts = [json.dumps(d).encode() for d in doubles]
+    for text, form in zip(texts, run("lenient", texts)):
+        assert form == text    # Python's own notation comes back
+    # The same numbers, written with needless digits and exponents.
+    texts = [("%.17e" % d).replace("e", "E").encode() for d in doubles]
+    for double, form in zip(doubles, run("lenient", texts)):
+        assert form == encode_canonical_json(double)
+
+
+def test_lenient_integers():
+    r = random.Random("lenient integers")
+    integers = [sign * (2**n + d) for n in (0, 31, 53, 63, 64, 65, 1000) for d in (-1, 0, 1) for sign in (1, -1)]
+    integers += [r.choice([1, -1]) * r.getrandbits(r.randrange(1, 3000)) for _ in range(1000)]
+    texts = [str(integer).encode() for integer in integers]
+    assert run("lenient", texts) == texts
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_lenient_form(seed):
+    generator = Generator("lenient%d" % seed)
+    texts = []
+    for _ in range(1000):
+        number = generator.random.choice(["1.0", "1e3", "1E-2", "-0.0", "-0", str(2**64), "9" * 40, "1.50e+30"])
+        around = generator.random.choice(['[%s,%s]', '{"b":%s,"a":%s}', '[[%s],{"x":[%s]}]'])
+        texts.append((around % (generator.write(generator.value(3)), number)).encode())
+    for text, form in zip(texts, run("lenient", texts)):
+        assert form == encode_canonical_json(json.loads(text)), text
+    strict = [generator.write(generator.value(3)).encode() for _ in range(500)]
+    assert run("lenient", strict) == run("canonical", strict)
+    for text in ["1e309", "-1e400", '{"a":[1E+9999]}']:
+        assert run("lenient", [text.encode()]) == ["BAD_JSON"]
 
 
 def test_one_bad_number_spoils_the_whole():

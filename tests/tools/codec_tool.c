@@ -1,6 +1,6 @@
 /*
- * codec_tool canonical|put: one JSON text a line on standard input; for each, one line: "=" and its canonical
- * form (or json_put()'s), or "!" and the name of the outcome.
+ * codec_tool canonical|lenient|put: one JSON text a line on standard input; for each, one line: "=" and its canonical
+ * form (or the lenient one, or json_put()'s), or "!" and the name of the outcome.
  */
 #include "codec/canonical.h"
 
@@ -10,24 +10,45 @@
 
 #define BUDGET_BYTES ((size_t)64 << 20)
 
-static enum rc convert(struct arena *arena, str text, bool is_canonical, str *ret_form)
+static enum rc put(struct buf *buf, json v, struct fail *fail)
+{
+	(void)fail;
+	json_put(buf, v);
+	return buf_status(buf);
+}
+
+static const struct verb {
+	str name;
+	enum rc (*put)(struct buf *buf, json v, struct fail *fail);
+} verbs[] = {
+	{STR_INIT("canonical"), canonical_put},
+	{STR_INIT("lenient"), canonical_put_lenient},
+	{STR_INIT("put"), put},
+};
+
+static const struct verb *find_verb(str name)
+{
+	for (size_t i = 0; i < COUNT_OF(verbs); i++)
+		if (str_eq(verbs[i].name, name))
+			return &verbs[i];
+	return NULL;
+}
+
+static enum rc convert(struct arena *arena, str text, const struct verb *verb, str *ret_form)
 {
 	json v;
 	struct buf buf;
 	TRY(json_parse(arena, text, &v, NULL));
 	buf_init(&buf, arena, BUDGET_BYTES);
-	if (is_canonical)
-		TRY(canonical_put(&buf, v, NULL));
-	else
-		json_put(&buf, v);
+	TRY(verb->put(&buf, v, NULL));
 	return buf_finish(&buf, ret_form);
 }
 
 int main(int argc, char **argv)
 {
-	bool is_canonical = argc == 2 && str_eq(str_of(argv[1]), STR("canonical"));
-	if (!is_canonical && !(argc == 2 && str_eq(str_of(argv[1]), STR("put")))) {
-		fprintf(stderr, "usage: codec_tool canonical|put\n");
+	const struct verb *verb = argc == 2 ? find_verb(str_of(argv[1])) : NULL;
+	if (!verb) {
+		fprintf(stderr, "usage: codec_tool canonical|lenient|put\n");
 		return 2;
 	}
 	struct arena CLEANUP(arena_release) arena;
@@ -37,7 +58,7 @@ int main(int argc, char **argv)
 	arena_init(&arena, BUDGET_BYTES);
 	while ((n = getline(&line, &capacity, stdin)) > 0) {
 		str form = STR_EMPTY, text = str_bytes(line, (size_t)n - (line[n - 1] == '\n'));
-		enum rc rc = convert(&arena, text, is_canonical, &form);
+		enum rc rc = convert(&arena, text, verb, &form);
 		putchar(rc == RC_OK ? '=' : '!');
 		if (rc == RC_OK)
 			fwrite(form.p, 1, form.n, stdout);

@@ -93,6 +93,85 @@ static void refuses_numbers_and_names_the_key(void **state)
 	}
 }
 
+static enum rc lenient(str text, struct fail *fail, str *ret_text)
+{
+	json v;
+	struct buf buf;
+	TRY(json_parse(&arena, text, &v, fail));
+	buf_init(&buf, &arena, 1000);
+	TRY(canonical_put_lenient(&buf, v, fail));
+	return buf_finish(&buf, ret_text);
+}
+
+/* Python's repr() of each number; the oracle has thousands more. */
+static void numbers_of_old_rooms(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *form;
+	} rows[] = {
+		{"0", "0"},
+		{"-0", "0"},
+		{"9007199254740992", "9007199254740992"},
+		{"-9007199254740992", "-9007199254740992"},
+		{"18446744073709551615", "18446744073709551615"},
+		{"-9223372036854775808", "-9223372036854775808"},
+		{"123456789012345678901234567890", "123456789012345678901234567890"},
+		{"-18446744073709551616", "-18446744073709551616"},
+		{"0.0", "0.0"},
+		{"-0.0", "-0.0"},
+		{"0e10", "0.0"},
+		{"1.0", "1.0"},
+		{"-1.50", "-1.5"},
+		{"10.0", "10.0"},
+		{"100.25", "100.25"},
+		{"1e5", "100000.0"},
+		{"50.57", "50.57"},
+		{"5.114698E4", "51146.98"},
+		{"9007199254740993.0", "9007199254740992.0"},
+		{"1e15", "1000000000000000.0"},
+		{"1234567890123456.7", "1234567890123456.8"},
+		{"1e16", "1e+16"},
+		{"12345678901234567.0", "1.2345678901234568e+16"},
+		{"1e20", "1e+20"},
+		{"1e21", "1e+21"},
+		{"1.5e300", "1.5e+300"},
+		{"0.1", "0.1"},
+		{"0.0001", "0.0001"},
+		{"0.00012", "0.00012"},
+		{"0.00001", "1e-05"},
+		{"1.5e-7", "1.5e-07"},
+		{"-2.5e-100", "-2.5e-100"},
+		{"5e-324", "5e-324"},
+		{"1e-400", "0.0"},
+		{"2.2250738585072014e-308", "2.2250738585072014e-308"},
+		{"1.7976931348623157e308", "1.7976931348623157e+308"},
+		{"5.684341886080802e-14", "5.684341886080802e-14"}, /* 2^-44: the digits nearest to it are longer */
+		{"{\"b\":[1.0,{\"d\":1e2,\"c\":2}],\"a\":18446744073709551616}",
+	         "{\"a\":18446744073709551616,\"b\":[1.0,{\"c\":2,\"d\":100.0}]}"},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		str got, again;
+		assert_rc_of(lenient(str_of(rows[i].text), NULL, &got), RC_OK, rows[i].text);
+		assert_str(got, str_of(rows[i].form));
+		assert_rc_of(lenient(got, NULL, &again), RC_OK, rows[i].text);
+		assert_str(again, got);
+	}
+}
+
+static void numbers_that_no_room_takes(void **state)
+{
+	(void)state;
+	static const char *const rows[] = {"{\"far\":1e309}", "{\"far\":-1e309}", "{\"far\":[1e999999999]}"};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct fail fail = {0};
+		str got = STR("untouched");
+		assert_rc_of(lenient(str_of(rows[i]), &fail, &got), RC_BAD_JSON, rows[i]);
+		assert_string_equal(fail.message, "The value of \"far\" is a number beyond all bounds");
+		assert_str(got, STR("untouched"));
+	}
+}
+
 static void many_keys_are_sorted(void **state)
 {
 	(void)state;
@@ -137,6 +216,7 @@ static void absent_value(void **state)
 	struct fail fail = {0};
 	buf_init(&buf, &arena, 100);
 	assert_rc(canonical_put(&buf, NULL, &fail), RC_BAD_JSON);
+	assert_rc(canonical_put_lenient(&buf, NULL, &fail), RC_BAD_JSON);
 	assert_rc(canonical_put_without(&buf, NULL, NULL, 0, &fail), RC_BAD_JSON);
 }
 
@@ -159,6 +239,11 @@ static void leaves_out_top_level_members_only(void **state)
 	assert_str(buf_str(&buf), STR("{}"));
 	assert_rc(json_parse(&arena, STR("[1]"), &v, NULL), RC_OK);
 	assert_rc(canonical_put_without(&buf, v, left_out, 1, NULL), RC_BAD_JSON);
+	assert_rc(canonical_put_lenient_without(&buf, v, left_out, 1, NULL), RC_BAD_JSON);
+	assert_rc(json_parse(&arena, STR("{\"unsigned\":1,\"b\":1e2,\"a\":{\"unsigned\":1.50}}"), &v, NULL), RC_OK);
+	buf_init(&buf, &arena, 1000);
+	assert_rc(canonical_put_lenient_without(&buf, v, left_out, COUNT_OF(left_out), NULL), RC_OK);
+	assert_str(buf_str(&buf), STR("{\"a\":{\"unsigned\":1.5},\"b\":100.0}"));
 }
 
 static void allocations_may_fail(void **state)
@@ -201,10 +286,10 @@ static void scanner_delivers_members(void **state)
 {
 	(void)state;
 	static const str keys[] = {STR_INIT(""), STR_INIT("a"), STR_INIT("b\\\"\\\\"), STR_INIT("c"), STR_INIT("d"),
-	                           STR_INIT("e"), STR_INIT("f"), STR_INIT("g")};
+	                           STR_INIT("e"), STR_INIT("f"), STR_INIT("g"), STR_INIT("h"), STR_INIT("i")};
 	static const str values[] = {STR_INIT("-12"), STR_INIT("{\"x\":[{}],\"}\":\"{\"}"), STR_INIT("\"\\\\\""),
 	                             STR_INIT("[]"), STR_INIT("{}"), STR_INIT("true"), STR_INIT("\"\""),
-	                             STR_INIT("[\"]\\\"\",[1,2]]")};
+	                             STR_INIT("[\"]\\\"\",[1,2]]"), STR_INIT("-1.5e-07"), STR_INIT("1e+20")};
 	struct buf text;
 	buf_init(&text, &arena, 1000);
 	buf_putc(&text, '{');
@@ -250,6 +335,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_ARENA(known_forms),
 		WITH_ARENA(refuses_numbers_and_names_the_key),
+		WITH_ARENA(numbers_of_old_rooms),
+		WITH_ARENA(numbers_that_no_room_takes),
 		WITH_ARENA(many_keys_are_sorted),
 		WITH_ARENA(maximum_of_the_buffer),
 		WITH_ARENA(absent_value),

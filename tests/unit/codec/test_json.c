@@ -142,6 +142,44 @@ static void integers_have_a_range(void **state)
 	}
 }
 
+/* What only events of old rooms may hold. */
+static void numbers_beyond_canonical_json(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		bool is_int64, is_double;
+		int64_t integer;
+		double real;
+	} rows[] = {
+		{"0", true, false, 0, 0},
+		{"-5", true, false, -5, 0},
+		{"9007199254740992", true, false, JSON_INTEGER_MAX + 1, 0},
+		{"9223372036854775807", true, false, INT64_MAX, 0},
+		{"-9223372036854775808", true, false, INT64_MIN, 0},
+		{"9223372036854775808", false, false, 0, 0},
+		{"-9223372036854775809", false, false, 0, 0},
+		{"18446744073709551615", false, false, 0, 0},
+		{"18446744073709551616", false, false, 0, 0},
+		{"1.5", false, true, 0, 1.5},
+		{"-2e3", false, true, 0, -2000.0},
+		{"1e309", false, false, 0, 0},
+		{"\"1\"", false, false, 0, 0},
+		{"true", false, false, 0, 0},
+		{"null", false, false, 0, 0},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		int64_t integer = 424242;
+		double real = 4.25;
+		json v = parsed(rows[i].text);
+		if (json_int64(v, &integer) != rows[i].is_int64 || json_double(v, &real) != rows[i].is_double)
+			fail_msg("%s", rows[i].text);
+		assert_int_equal(integer, rows[i].is_int64 ? rows[i].integer : 424242);
+		assert_true(rows[i].is_double ? real <= rows[i].real && real >= rows[i].real : real > 4);
+	}
+	assert_false(json_int64(NULL, &(int64_t){0}) || json_double(NULL, &(double){0}));
+}
+
 static void iterates_in_order(void **state)
 {
 	(void)state;
@@ -274,6 +312,7 @@ int main(void)
 		WITH_ARENA(reads_every_kind),
 		WITH_ARENA(absent_values_have_no_kind),
 		WITH_ARENA(integers_have_a_range),
+		WITH_ARENA(numbers_beyond_canonical_json),
 		WITH_ARENA(iterates_in_order),
 		WITH_ARENA(puts_what_was_read),
 		WITH_ARENA(text_is_escaped_wherever_it_stands),
