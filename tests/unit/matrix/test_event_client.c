@@ -43,6 +43,12 @@ static str client_form(str canonical, enum event_form form, const struct event_u
 	"\"redacts\":\"$victim\",\"room_id\":\"!wrong\",\"sender\":\"@a:b\",\"signatures\":{},\"type\":\"x\"," \
 	"\"unsigned\":{\"redacted_because\":{}},\"user_id\":\"@admin:b\"}"
 
+/* As events of v1 look: with their id, with pairs for links, with floats. */
+#define OLD \
+	"{\"auth_events\":[[\"$a\",{\"sha256\":\"x\"}]],\"content\":{\"n\":[1e+20,-1.5e-07]},\"depth\":9," \
+	"\"event_id\":\"$own\",\"fraction\":-1.5e-07,\"hashes\":{\"sha256\":\"x\"},\"origin\":\"b\",\"origin_server_ts\":5," \
+	"\"prev_events\":[[\"$p\",{\"sha256\":\"x\"}]],\"room_id\":\"!room\",\"sender\":\"@a:b\",\"signatures\":{},\"type\":\"x\"}"
+
 static void forms(void **state)
 {
 	(void)state;
@@ -63,6 +69,9 @@ static void forms(void **state)
 		{MEMBER, EVENT_FORM_STRIPPED,
 	         "{\"content\":{\"membership\":\"join\"},\"sender\":\"@a:b\",\"state_key\":\"@a:b\","
 	         "\"type\":\"m.room.member\"}"},
+		{OLD, EVENT_FORM_CLIENT,
+	         "{\"content\":{\"n\":[1e+20,-1.5e-07]},\"event_id\":\"$id\",\"origin_server_ts\":5,\"room_id\":\"!room\","
+	         "\"sender\":\"@a:b\",\"type\":\"x\"}"},
 		{PLANTED, EVENT_FORM_CLIENT,
 	         "{\"content\":{},\"event_id\":\"$id\",\"origin_server_ts\":5,\"room_id\":\"!room\",\"sender\":\"@a:b\","
 	         "\"type\":\"x\"}"},
