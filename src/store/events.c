@@ -1,85 +1,7 @@
-/* Events: the insert at the head of a room, and reading. */
-#include "store/members_int.h"
+/* Reading events. */
+#include "store/events_int.h"
 #include "store/rows_int.h"
 #include "store/store_int.h"
-
-/* What an insert works out before it writes. */
-struct placing {
-	int64_t event, pos, type;
-	int64_t key; /* of state events */
-	int64_t snapshot, replaced;
-};
-
-static enum rc head_advance(struct txn_rw *txn, const struct event_insert *in, struct placing *at)
-{
-	struct txn_ro *ro = &txn->ro;
-	enum rc rc = NUMBER(ro, &at->snapshot, room_advance, I(at->event), I(in->depth), I(at->pos),
-	    I(in->room), I(in->expected_head));
-	return rc == RC_NOT_FOUND ? RC_CONFLICT : rc;
-}
-
-/* State events: the snapshot before is read first, since the one after it goes into the room's row. */
-static enum rc head_advance_state(
-    struct txn_rw *txn, const struct event_insert *in, struct placing *at)
-{
-	struct txn_ro *ro = &txn->ro;
-	int64_t before;
-	{
-		struct query CLEANUP(query_close) q = QUERY(ro, room_head, I(in->room));
-		TRY(query_step(&q));
-		if (col_i64(&q, 0) != in->expected_head)
-			return RC_CONFLICT;
-		before = col_i64(&q, 1);
-	}
-	TRY(key_nid_make(txn, in->state_key, &at->key));
-	struct state_key key = {at->type, at->key};
-	enum rc rc = snapshot_get(ro, before, key, &at->replaced);
-	if (rc != RC_OK && rc != RC_NOT_FOUND)
-		return rc;
-	TRY(snapshot_set(txn, before, key, at->event, &at->snapshot));
-	int64_t changes;
-	TRY(RUN_COUNTED(txn, &changes, room_advance_state, I(at->event), I(in->depth), I(at->pos),
-	    I(at->snapshot), I(in->room), I(in->expected_head)));
-	return changes == 1 ? RC_OK : RC_CONFLICT;
-}
-
-static enum rc event_add(
-    struct txn_rw *txn, const struct event_insert *in, const struct placing *at)
-{
-	/* The columns that all four statements begin with. */
-#define COMMON                                                                                     \
-	I(at->event), I(in->room), I(at->pos), I(at->snapshot), I(at->replaced), I(in->sender),    \
-	    I(in->ts_ms), I(at->type), T(in->event_id), B(in->canonical.p, in->canonical.n)
-	if (in->is_state && in->txn_device != 0)
-		return RUN(
-		    txn, event_add_state_txn, COMMON, I(at->key), I(in->txn_device), T(in->txn_id));
-	if (in->is_state)
-		return RUN(txn, event_add_state, COMMON, I(at->key));
-	if (in->txn_device != 0)
-		return RUN(txn, event_add_txn, COMMON, I(in->txn_device), T(in->txn_id));
-	return RUN(txn, event_add, COMMON);
-#undef COMMON
-}
-
-enum rc event_insert(
-    struct txn_rw *txn, const struct event_insert *in, int64_t *ret_event, int64_t *ret_pos)
-{
-	if (in->generation >= 0)
-		TRY(account_check_generation(&txn->ro, in->sender, in->generation));
-	struct placing at = {.event = ++txn->numbers.event, .pos = txn_next_pos(txn)};
-	TRY(type_nid_make(txn, in->type, &at.type));
-	TRY(in->is_state ? head_advance_state(txn, in, &at) : head_advance(txn, in, &at));
-	TRY(event_add(txn, in, &at));
-	if (in->membership != MEMBERSHIP_NONE && in->member_user_id.n > 0)
-		TRY(membership_put(txn, in, at.event, at.pos));
-	if (in->redacts.n > 0)
-		TRY(RUN(txn, event_redact, I(at.event),
-		    B(in->redacted_canonical.p, in->redacted_canonical.n), T(in->redacts),
-		    I(in->room)));
-	*ret_event = at.event;
-	*ret_pos = at.pos;
-	return RC_OK;
-}
 
 static struct event_row event_row(const struct query *q, struct arena *arena)
 {
@@ -87,18 +9,22 @@ static struct event_row event_row(const struct query *q, struct arena *arena)
 	    .event = col_i64(q, 0),
 	    .room = col_i64(q, 1),
 	    .pos = col_i64(q, 2),
-	    .snapshot = col_i64(q, 3),
-	    .replaced = col_i64(q, 4),
-	    .sender = col_i64(q, 5),
-	    .ts_ms = col_i64(q, 6),
-	    .redacted_by = col_i64(q, 7),
-	    .event_id = col_dup(q, 8, arena),
-	    .type = col_dup(q, 9, arena),
-	    .is_state = col_i64(q, 10) != 0,
-	    .state_key = col_dup(q, 11, arena),
-	    .txn_id = col_dup(q, 12, arena),
-	    .txn_device = col_i64(q, 13),
-	    .canonical = col_dup(q, 14, arena),
+	    .before = col_i64(q, 3),
+	    .snapshot = col_i64(q, 4),
+	    .current = col_i64(q, 5),
+	    .replaced = col_i64(q, 6),
+	    .verdict = (enum event_verdict)(col_i64(q, 7) & STANDING_VERDICT),
+	    .is_outlier = col_i64(q, 8) != 0,
+	    .sender = col_i64(q, 9),
+	    .ts_ms = col_i64(q, 10),
+	    .redacted_by = col_i64(q, 11),
+	    .event_id = col_dup(q, 12, arena),
+	    .type = col_dup(q, 13, arena),
+	    .is_state = col_i64(q, 14) != 0,
+	    .state_key = col_dup(q, 15, arena),
+	    .txn_id = col_dup(q, 16, arena),
+	    .txn_device = col_i64(q, 17),
+	    .canonical = col_dup(q, 18, arena),
 	};
 }
 
@@ -123,6 +49,11 @@ enum rc event_find(
 {
 	struct query CLEANUP(query_close) q = QUERY(txn, event_find, T(event_id));
 	return event_one(&q, arena, ret_event);
+}
+
+enum rc event_nid_find(struct txn_ro *txn, str event_id, int64_t *ret_event)
+{
+	return NUMBER(txn, ret_event, event_nid, T(event_id));
 }
 
 enum rc event_by_txn(struct txn_ro *txn, struct arena *arena, int64_t device, int64_t room,

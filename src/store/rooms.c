@@ -41,6 +41,26 @@ enum rc room_add(
 	return NUMBER(&txn->ro, ret_room, room_add, T(room_id), T(version), I(public_listed));
 }
 
+enum rc room_extremities(struct txn_ro *txn, struct arena *arena, int64_t room,
+    int64_t **ret_events, size_t *ret_count)
+{
+	struct rows rows = ROWS(arena, int64_t);
+	struct query CLEANUP(query_close) q = QUERY(txn, extremities_of_room, I(room));
+	enum rc rc;
+	while ((rc = query_step(&q)) == RC_OK) {
+		int64_t *event = rows_add(&rows);
+		if (!event)
+			break;
+		*event = col_i64(&q, 0);
+	}
+	TRY(arena_status(arena));
+	if (rc != RC_NOT_FOUND)
+		return rc;
+	*ret_events = rows.first;
+	*ret_count = rows.count;
+	return RC_OK;
+}
+
 enum rc alias_put(struct txn_rw *txn, str alias, int64_t room, int64_t creator)
 {
 	enum rc rc = RUN(txn, alias_put, T(alias), I(room), I(creator));

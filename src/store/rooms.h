@@ -15,10 +15,10 @@ bool membership_parse(str text, enum membership *ret_membership);
 struct room_row {
 	int64_t room;
 	str room_id, version;
-	int64_t head_event;      /* nid of the newest event: its only forward extremity (0: none) */
+	int64_t head_event;      /* nid of the newest forward extremity (0: none); room_extremities() tells the others */
 	str head_event_id;
-	int64_t depth;           /* of the head event */
-	int64_t snapshot;        /* state after the head event */
+	int64_t depth;           /* the greatest of the forward extremities */
+	int64_t snapshot;        /* the current state: the resolution of the states after the forward extremities */
 	int64_t last_pos;        /* stream position of its newest event */
 	bool public_listed;      /* visibility in the room directory */
 };
@@ -26,12 +26,27 @@ MUST_CHECK enum rc room_find(struct txn_ro *txn, struct arena *arena, str room_i
 MUST_CHECK enum rc room_get(struct txn_ro *txn, struct arena *arena, int64_t room, struct room_row *ret_room);
 MUST_CHECK enum rc room_add(struct txn_rw *txn, str room_id, str version, bool public_listed, int64_t *ret_room);
 
+/* Forward extremities but for the head event, newest first. None while the room is not forked. */
+MUST_CHECK enum rc room_extremities(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t **ret_events,
+                                    size_t *ret_count);
+
+/* What the checks on receipt of a PDU came to (Server-Server API). Only accepted events reach clients. */
+enum event_verdict {
+	EVENT_ACCEPTED,
+	EVENT_SOFT_FAILED,         /* allowed where it stands, refused by the current state */
+	EVENT_REJECTED,            /* refused by its auth events, or by the state before it */
+};
+
 struct event_row {
-	int64_t event;             /* nid */
+	int64_t event;             /* nid; that of every auth event is lower */
 	int64_t room;
-	int64_t pos;               /* stream position */
+	int64_t pos;               /* stream position; 0: not in the stream (outlier, soft-failed, rejected) */
+	int64_t before;            /* snapshot: room state before the event; -1 of an outlier, as the next two */
 	int64_t snapshot;          /* room state after the event */
+	int64_t current;           /* the room's current state since the event was stored, as clients saw it */
 	int64_t replaced;          /* state events: nid of the event it replaced in the state, or 0 */
+	enum event_verdict verdict;
+	bool is_outlier;           /* known only as somebody's auth event or state: not placed in the DAG */
 	int64_t sender;            /* user nid */
 	int64_t ts_ms;             /* origin_server_ts */
 	int64_t redacted_by;       /* nid, or 0 */
@@ -44,16 +59,46 @@ struct event_row {
 	str canonical;             /* bytes (redacted ones, once redacted) */
 };
 
-/* A new event at the head of its room, as it is to be stored. */
+/* A snapshot as changes of another. */
+struct state_change {
+	str type, state_key;
+	int64_t event;             /* nid; 0: nothing stands there; EVENT_ITSELF: the event that is being inserted */
+};
+#define EVENT_ITSELF INT64_C(-1)
+struct snapshot_edit {
+	int64_t base;
+	const struct state_change *changes;
+	size_t count;
+};
+
+enum event_place {
+	EVENT_AT_HEAD,             /* the state before it is the room's current state; it becomes the head */
+	EVENT_ON_FORK,             /* on other events, or refused: `before` and `current` are given */
+	EVENT_OUTLIER,
+};
+
+/* A new event of a room, as it is to be stored. */
 struct event_insert {
 	int64_t room;
 	str room_id;
-	int64_t expected_head;     /* nid; RC_CONFLICT when the room's head is another */
+	enum event_place place;
+	enum event_verdict verdict;
+	int64_t expected_head;     /* nid; RC_CONFLICT when the room's head is another. Not looked at for outliers */
 	int64_t sender;            /* user nid */
 	int64_t generation;        /* of the sender's account: checked; -1: no check (the server's own work) */
 	int64_t ts_ms, depth;
 	str event_id, type, state_key, canonical;
 	bool is_state;
+	const str *auth_events;    /* ids, all known: RC_NOT_FOUND */
+	size_t auth_count;
+	/*
+	 * Forward extremities among its prev_events. EVENT_AT_HEAD: those besides the head, which is always one. EVENT_ON_FORK:
+	 * the head too, if it is among them; else it stays an extremity beside the new head.
+	 */
+	const int64_t *replaced_heads;
+	size_t replaced_head_count;
+	struct snapshot_edit before;   /* EVENT_ON_FORK: the state before it */
+	struct snapshot_edit current;  /* EVENT_ON_FORK, accepted: the room's state from now on */
 	enum membership membership;   /* of m.room.member events */
 	str member_user_id;           /* their state key, when a user id */
 	str member_displayname, member_avatar_url; /* of their content; empty: none */
@@ -65,14 +110,20 @@ struct event_insert {
 };
 
 /*
- * Inserts event, state change, membership, redaction and head in one go. RC_CONFLICT (head moved),
+ * Inserts event, state change, memberships, redaction, head, forward extremities and auth chain in one go. The rows of
+ * memberships follow the room's current state: on a fork, all that `current` changes. RC_CONFLICT (head moved),
  * RC_EXISTS (transaction id used: look it up with event_by_txn), RC_UNKNOWN_TOKEN (generation).
  */
 MUST_CHECK enum rc event_insert(struct txn_rw *txn, const struct event_insert *insert, int64_t *ret_event,
                                 int64_t *ret_pos);
+/* An outlier finds its place: it is inserted as above, with the nid that it has. RC_NOT_FOUND: no such outlier. */
+MUST_CHECK enum rc event_place_outlier(struct txn_rw *txn, const struct event_insert *insert, int64_t *ret_event,
+                                       int64_t *ret_pos);
 
 MUST_CHECK enum rc event_get(struct txn_ro *txn, struct arena *arena, int64_t event, struct event_row *ret_event);
 MUST_CHECK enum rc event_find(struct txn_ro *txn, struct arena *arena, str event_id, struct event_row *ret_event);
+/* Only its number. RC_NOT_FOUND. */
+MUST_CHECK enum rc event_nid_find(struct txn_ro *txn, str event_id, int64_t *ret_event);
 /* RC_NOT_FOUND: this transaction id was not used by the device in the room with this type. */
 MUST_CHECK enum rc event_by_txn(struct txn_ro *txn, struct arena *arena, int64_t device, int64_t room, str type,
                                 str txn_id, str *ret_event_id);

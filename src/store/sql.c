@@ -100,6 +100,8 @@ enum rc conn_run(struct conn *conn, enum statement statement)
 
 static enum rc bind(sqlite3_stmt *stmt, int at, const struct arg *arg)
 {
+	if (arg->kind == ARG_NULL)
+		return sqlite_rc(sqlite3_bind_null(stmt, at));
 	if (arg->kind == ARG_I64)
 		return sqlite_rc(sqlite3_bind_int64(stmt, at, arg->number));
 	const char *p = arg->bytes.n ? arg->bytes.p : ""; /* a NULL pointer would be SQL's NULL */

@@ -42,7 +42,7 @@ MUST_CHECK enum rc conn_exec(
 MUST_CHECK enum rc conn_run(struct conn *conn, enum statement statement);
 enum rc sqlite_rc(int code); /* of a result code of SQLite, extended or not */
 
-enum arg_kind { ARG_I64, ARG_TEXT, ARG_BYTES };
+enum arg_kind { ARG_I64, ARG_TEXT, ARG_BYTES, ARG_NULL };
 
 struct arg {
 	enum arg_kind kind;
@@ -51,7 +51,11 @@ struct arg {
 };
 
 #define I(value) ((struct arg){.kind = ARG_I64, .number = (value)})
+#define I_OR_NULL(has, value)                                                                      \
+	((struct arg){.kind = (has) ? ARG_I64 : ARG_NULL, .number = (value)})
 #define T(text) ((struct arg){.kind = ARG_TEXT, .bytes = (text)})
+#define T_OR_NULL(has, text)                                                                       \
+	((struct arg){.kind = (has) ? ARG_TEXT : ARG_NULL, .bytes = (text)})
 #define B(pointer, size) ((struct arg){.kind = ARG_BYTES, .bytes = str_bytes((pointer), (size))})
 
 struct query {

@@ -1,0 +1,141 @@
+/* Inserting events: at the head of their room, on a fork of it, or without a place. */
+#include "store/accounts.h"
+#include "store/events_int.h"
+#include "store/members_int.h"
+#include "store/store_int.h"
+
+static enum rc extremities_remove(struct txn_rw *txn, const struct event_insert *in)
+{
+	for (size_t i = 0; i < in->replaced_head_count; i++)
+		TRY(RUN(txn, extremity_remove, I(in->room), I(in->replaced_heads[i])));
+	return RC_OK;
+}
+
+/* ---- at the head ---- */
+
+static enum rc head_advance(struct txn_rw *txn, const struct event_insert *in, struct placing *at)
+{
+	struct txn_ro *ro = &txn->ro;
+	enum rc rc = NUMBER(ro, &at->snapshot, room_advance, I(at->event), I(in->depth), I(at->pos),
+	    I(in->room), I(in->expected_head));
+	at->before = at->snapshot;
+	return rc == RC_NOT_FOUND ? RC_CONFLICT : rc;
+}
+
+/* The snapshot after the event, and what stood in its place. */
+static enum rc state_enter(struct txn_rw *txn, struct placing *at)
+{
+	struct state_key key = {at->type, at->key};
+	enum rc rc = snapshot_get(&txn->ro, at->before, key, &at->replaced);
+	if (rc != RC_OK && rc != RC_NOT_FOUND)
+		return rc;
+	return snapshot_set(txn, at->before, key, at->event, &at->snapshot);
+}
+
+/* The room's current state. RC_CONFLICT: the head is another. */
+static enum rc room_now(
+    struct txn_rw *txn, int64_t room, int64_t expected_head, int64_t *ret_snapshot)
+{
+	struct query CLEANUP(query_close) q = QUERY(&txn->ro, room_head, I(room));
+	TRY(query_step(&q));
+	if (col_i64(&q, 0) != expected_head)
+		return RC_CONFLICT;
+	*ret_snapshot = col_i64(&q, 1);
+	return RC_OK;
+}
+
+/* State events: the snapshot before is read first, since the one after it goes into the room's row. */
+static enum rc head_advance_state(
+    struct txn_rw *txn, const struct event_insert *in, struct placing *at)
+{
+	int64_t changes;
+	TRY(room_now(txn, in->room, in->expected_head, &at->before));
+	TRY(state_enter(txn, at));
+	TRY(RUN_COUNTED(txn, &changes, room_advance_state, I(at->event), I(in->depth), I(at->pos),
+	    I(at->snapshot), I(in->room), I(in->expected_head)));
+	return changes == 1 ? RC_OK : RC_CONFLICT;
+}
+
+static enum rc place_at_head(struct txn_rw *txn, const struct event_insert *in, struct placing *at)
+{
+	at->pos = txn_next_pos(txn);
+	TRY(in->is_state ? head_advance_state(txn, in, at) : head_advance(txn, in, at));
+	at->current = at->snapshot;
+	if (in->replaced_head_count > 0)
+		TRY(extremities_remove(txn, in));
+	if (in->membership == MEMBERSHIP_NONE || in->member_user_id.n == 0)
+		return RC_OK;
+	return membership_put(txn, in, at->event, at->pos);
+}
+
+/* ---- the row ---- */
+
+static enum rc event_write(
+    struct txn_rw *txn, const struct event_insert *in, const struct placing *at)
+{
+	bool placed = in->place != EVENT_OUTLIER;
+	int64_t standing = (int64_t)in->verdict + (in->marked ? STANDING_MARKED : 0);
+	struct arg pos = I_OR_NULL(at->pos != 0, at->pos), snapshot = I_OR_NULL(placed, at->snapshot),
+		   before = I_OR_NULL(placed && at->before != at->snapshot, at->before),
+		   current = I_OR_NULL(placed && at->current != at->snapshot, at->current);
+	if (at->was_outlier)
+		return RUN(txn, event_place, pos, snapshot, before, current, I(at->replaced),
+		    I(standing), I(at->event));
+	bool has_txn = in->txn_device != 0;
+	return RUN(txn, event_add, I(at->event), I(in->room), pos, snapshot, before, current,
+	    I(at->replaced), I(standing), I(in->sender), I(in->ts_ms), I(at->type),
+	    I_OR_NULL(in->is_state, at->key), I_OR_NULL(has_txn, in->txn_device),
+	    T_OR_NULL(has_txn, in->txn_id), T(in->event_id), B(in->canonical.p, in->canonical.n));
+}
+
+static enum rc place(struct txn_rw *txn, const struct event_insert *in, struct placing *at)
+{
+	switch (in->place) {
+	case EVENT_AT_HEAD:
+		return place_at_head(txn, in, at);
+	case EVENT_ON_FORK:
+		return RC_INVALID_PARAM;
+	case EVENT_OUTLIER:
+		break;
+	}
+	return RC_OK;
+}
+
+static enum rc insert(struct txn_rw *txn, const struct event_insert *in, struct placing *at)
+{
+	if (in->generation >= 0)
+		TRY(account_check_generation(&txn->ro, in->sender, in->generation));
+	TRY(type_nid_make(txn, in->type, &at->type));
+	if (in->is_state)
+		TRY(key_nid_make(txn, in->state_key, &at->key));
+	TRY(place(txn, in, at));
+	TRY(event_write(txn, in, at));
+	if (in->redacts.n > 0)
+		TRY(RUN(txn, event_redact, I(at->event),
+		    B(in->redacted_canonical.p, in->redacted_canonical.n), T(in->redacts),
+		    I(in->room)));
+	return RC_OK;
+}
+
+enum rc event_insert(
+    struct txn_rw *txn, const struct event_insert *in, int64_t *ret_event, int64_t *ret_pos)
+{
+	struct placing at = {.event = ++txn->numbers.event};
+	TRY(insert(txn, in, &at));
+	*ret_event = at.event;
+	*ret_pos = at.pos;
+	return RC_OK;
+}
+
+enum rc event_place_outlier(
+    struct txn_rw *txn, const struct event_insert *in, int64_t *ret_event, int64_t *ret_pos)
+{
+	struct placing at = {.was_outlier = true};
+	if (in->place == EVENT_OUTLIER)
+		return RC_INVALID_PARAM;
+	TRY(NUMBER(&txn->ro, &at.event, event_outlier, T(in->event_id), I(in->room)));
+	TRY(insert(txn, in, &at));
+	*ret_event = at.event;
+	*ret_pos = at.pos;
+	return RC_OK;
+}
