@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = os.environ.get("EXEUNT_EVENT_TOOL", str(ROOT / "build" / "tests" / "tools" / "event_tool"))
 KEY = decode_signing_key_base64("ed25519", "1", "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1")
 OTHER_KEY = decode_signing_key_base64("ed25519", "1", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
-VERSIONS = ["10", "11", "12"]
+VERSIONS = [str(n) for n in range(1, 13)]
 INTEGER_MAX = 2**53 - 1
 
 
@@ -43,20 +43,23 @@ def unpadded(raw, url=False):
 # --- the specification, read literally -------------------------------------------------------------------
 
 def redact(event, version):
-    """Room Versions 9 (for 10) and 11 (for 11 and 12), "Redactions"."""
-    new = version in ("11", "12")
+    """Room Versions 1 (to 5), 6 (and 7), 8, 9 (and 10) and 11 (and 12), "Redactions"."""
+    number = int(version)
+    new = number >= 11
     top = ["event_id", "type", "room_id", "sender", "state_key", "content", "hashes", "signatures",
            "depth", "prev_events", "auth_events", "origin_server_ts"]
     if not new:
         top += ["prev_state", "origin", "membership"]
     kept = {
-        "m.room.member": ["membership", "join_authorised_via_users_server"],
+        "m.room.member": ["membership"] + ["join_authorised_via_users_server"] * (number >= 9),
         "m.room.create": ["creator"],
-        "m.room.join_rules": ["join_rule", "allow"],
+        "m.room.join_rules": ["join_rule"] + ["allow"] * (number >= 8),
         "m.room.power_levels": ["ban", "events", "events_default", "kick", "redact", "state_default",
                                 "users", "users_default"],
         "m.room.history_visibility": ["history_visibility"],
     }
+    if number <= 5:
+        kept["m.room.aliases"] = ["aliases"]
     if new:
         kept["m.room.power_levels"] += ["invite"]
         kept["m.room.redaction"] = ["redacts"]
@@ -83,9 +86,23 @@ def content_hash(event):
     return hashlib.sha256(encode_canonical_json(plain)).digest()
 
 
-def event_id(event, version):
+def has_random_id(version):
+    return int(version) <= 2
+
+
+def is_strict(version):
+    return int(version) >= 6
+
+
+def reference_hash(event, version, url=False):
     plain = without(redact(event, version), "signatures", "unsigned")
-    return "$" + unpadded(hashlib.sha256(encode_canonical_json(plain)).digest(), url=True)
+    return unpadded(hashlib.sha256(encode_canonical_json(plain)).digest(), url)
+
+
+def event_id(event, version):
+    if has_random_id(version):
+        return event["event_id"]
+    return "$" + reference_hash(event, version, url=int(version) >= 4)
 
 
 def finish(event, version, key=KEY):
@@ -120,6 +137,9 @@ class Generator:
     def value(self, depth):
         r = self.random
         kind = r.random()
+        if not is_strict(self.version) and kind < 0.15:
+            return r.choice([1.5, 1e20, -0.0, 1e-7, r.random() * 10**r.randrange(-20, 40), 2**53, -2**64,
+                             r.getrandbits(200)])
         if depth == 0 or kind < 0.6:
             return r.choice([self.text(), r.randint(-INTEGER_MAX, INTEGER_MAX) >> r.randrange(53), True,
                              False, None, "leave", INTEGER_MAX, -INTEGER_MAX])
@@ -132,7 +152,15 @@ class Generator:
 
     def identifier(self, sigil):
         raw = bytes(self.random.randrange(256) for _ in range(32))
-        return sigil + unpadded(raw, url=True)
+        if sigil == "$" and has_random_id(self.version):
+            return "$" + self.random.choice([raw.hex(), "1432735824653PhrSA", "\u00e9\" /"]) + ":domain:8448"
+        return sigil + unpadded(raw, url=sigil != "$" or int(self.version) >= 4)
+
+    def links(self, count):
+        ids = [self.identifier("$") for _ in range(count)]
+        if not has_random_id(self.version):
+            return ids
+        return [[i, {"sha256": unpadded(i.encode())}] for i in ids]
 
     def draft(self):
         r = self.random
@@ -143,10 +171,12 @@ class Generator:
             "sender": r.choice(["@a:domain", "@A b/\u00e9\":domain:8448", "@:domain", "@x:[::1]:1"]),
             "content": self.object(3),
             "origin_server_ts": r.choice([0, 1, 1760000000000, INTEGER_MAX, -5]),
-            "depth": r.choice([0, 1, 2, 77, INTEGER_MAX]),
-            "prev_events": [self.identifier("$") for _ in range(r.choice([0, 1, 1, 2, 20]))],
-            "auth_events": [self.identifier("$") for _ in range(r.choice([0, 3, 4, 10]))],
+            "depth": r.choice([0, 1, 2, 77, INTEGER_MAX if is_strict(self.version) else 2**63 - 1]),
+            "prev_events": self.links(r.choice([0, 1, 1, 2, 20])),
+            "auth_events": self.links(r.choice([0, 3, 4, 10])),
         }
+        if has_random_id(self.version):
+            draft["event_id"] = self.identifier("$")
         if is_create:
             draft["state_key"] = ""
         elif r.random() < 0.5:
@@ -163,11 +193,11 @@ def expected_of(draft, version):
     """The event that the draft must become."""
     event = {k: v for k, v in draft.items() if k != "redacts"}
     if draft.get("redacts") and draft["type"] == "m.room.redaction":
-        if version == "10":
+        if int(version) <= 10:
             event["redacts"] = draft["redacts"]
         else:
             event["content"] = dict(event["content"], redacts=draft["redacts"])
-    elif version == "10" and draft["type"] == "m.room.redaction" and \
+    elif int(version) <= 10 and draft["type"] == "m.room.redaction" and \
             isinstance(draft["content"].get("redacts"), str) and draft["content"]["redacts"]:
         event["redacts"] = draft["content"]["redacts"]
     return finish(event, version)
@@ -184,7 +214,7 @@ def room_id_of(event, version):
 @pytest.mark.parametrize("version", VERSIONS)
 def test_build(version):
     generator = Generator("build" + version, version)
-    drafts = [generator.draft() for _ in range(2000)]
+    drafts = [generator.draft() for _ in range(700)]
     for draft in drafts:
         if generator.random.random() < 0.3:
             draft["redacts"] = generator.identifier("$")
@@ -220,7 +250,7 @@ def peers_event(generator, version):
     r = generator.random
     event = generator.draft()
     for name in ["origin", "membership", "prev_state", "event_id", "redacts", "unknown", "user_id", "age"]:
-        if r.random() < 0.2:
+        if r.random() < 0.2 and not (name == "event_id" and has_random_id(version)):
             event[name] = r.choice([generator.text(), generator.identifier("$"), generator.object(1)])
     event = finish(event, version)
     if r.random() < 0.3:
@@ -250,13 +280,14 @@ def client_form(event, version):
 @pytest.mark.parametrize("version", VERSIONS)
 def test_parse(version):
     generator = Generator("parse" + version, version)
-    events = [peers_event(generator, version) for _ in range(2000)]
+    events = [peers_event(generator, version) for _ in range(700)]
     for event, answer in zip(events, run("parse", version, events)):
         assert isinstance(answer, dict), (answer, event)
         assert answer["event"] == event
         assert answer["event_id"] == event_id(event, version)
         assert answer["room_id"] == room_id_of(event, version)
         assert answer["content_hash"] == unpadded(content_hash(event))
+        assert answer["reference_hash"] == reference_hash(event, version)
         assert answer["redacted"] == redact(event, version)
         assert answer["client"] == client_form(event, version)
         assert answer["matches"] and answer["signed"]
@@ -281,7 +312,7 @@ def test_changed_events_are_found_out(version):
     for answer in run("parse", version, events):
         assert answer["signed"] and not answer["matches"]    # the redacted event is as it was
     for event in events:
-        event["depth"] = (event["depth"] + 1) % INTEGER_MAX
+        event["depth"] = (event["depth"] + 1) % INTEGER_MAX    # part of what is signed
     for answer in run("parse", version, events):
         assert not answer["signed"] and not answer["matches"]
     strangers = [finish(without(event, "hashes", "signatures"), version, OTHER_KEY) for event in events]
@@ -293,16 +324,24 @@ BAD = [
     ("type", 1), ("type", None), ("type", ...), ("type", "x" * 256), ("sender", "a:domain"), ("sender", 5),
     ("sender", ...), ("sender", "@a"), ("sender", "@" + "a" * 248 + ":domain"), ("state_key", 1),
     ("state_key", None), ("state_key", "x" * 256), ("content", []), ("content", "x"), ("content", ...),
-    ("depth", -1), ("depth", "1"), ("depth", 1.0), ("depth", 2**53), ("depth", ...),
+    ("depth", -1), ("depth", "1"), ("depth", 1.0), ("depth", 2**63), ("depth", ...),
     ("origin_server_ts", "1"), ("origin_server_ts", 1.5), ("origin_server_ts", ...), ("hashes", ...),
     ("hashes", {}), ("hashes", {"sha256": 1}), ("hashes", []), ("signatures", ...), ("signatures", []),
     ("signatures", {"a": 1}), ("signatures", {"a": {"b": 1}}), ("prev_events", ...), ("prev_events", {}),
-    ("prev_events", [1]), ("prev_events", ["x"]), ("prev_events", [["$a:b", {}]]),
+    ("prev_events", [1]), ("prev_events", ["x"]), ("prev_events", [["$a:b", []]]), ("prev_events", [["$a:b"]]),
     ("prev_events", ["$" + "a" * 43] * 21), ("auth_events", ["$" + "a" * 43] * 11), ("auth_events", ...),
     ("auth_events", None), ("room_id", ...), ("room_id", 1), ("room_id", "!"), ("room_id", "#a:domain"),
-    ("room_id", "!" + "a" * 249 + ":domain"), ("content", {"a": 1.0}), ("content", {"a": 2**53}),
-    ("content", {"body": "x" * 65536}),
+    ("room_id", "!" + "a" * 249 + ":domain"), ("content", {"body": "x" * 65536}),
 ]
+BAD_WHEN_STRICT = [
+    ("depth", 2**53), ("origin_server_ts", 2**53), ("content", {"a": 1.0}), ("content", {"a": 2**53}),
+    ("unknown", 1e300),
+]
+BAD_WITH_RANDOM_IDS = [
+    ("event_id", ...), ("event_id", 5), ("event_id", "$x"), ("event_id", "$" + "a" * 43),
+    ("event_id", "$" + "a" * 249 + ":domain"), ("prev_events", ["$a:b"]), ("auth_events", ["$a:b"]),
+]
+BAD_WITH_HASHED_IDS = [("prev_events", [["$a:b", {}]]), ("auth_events", [["$a:b", {"sha256": "x"}]])]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -311,11 +350,16 @@ def test_bad_events(version):
     draft = dict(generator.draft(), type="m.room.message", state_key="x", content={})
     draft["room_id"] = generator.identifier("!") if version == "12" else "!r:domain"
     good = finish(draft, version)
-    events = []
-    for name, value in BAD:
-        events.append(without(good, name) if value is ... else dict(good, **{name: value}))
+    events, fine = [], []
+    for rows, applies in ((BAD, True), (BAD_WHEN_STRICT, is_strict(version)),
+                          (BAD_WITH_RANDOM_IDS, has_random_id(version)),
+                          (BAD_WITH_HASHED_IDS, not has_random_id(version))):
+        for name, value in rows:
+            event = without(good, name) if value is ... else dict(good, **{name: value})
+            (events if applies else fine).append(event)
     events.append(dict(good, room_id="!r:domain" if version == "12" else "!" + "a" * 43))
-    assert isinstance(run("parse", version, [good])[0], dict)
+    for event, answer in zip([good] + fine, run("parse", version, [good] + fine)):
+        assert isinstance(answer, dict), event
     for event, answer in zip(events, run("parse", version, events)):
         long = any(isinstance(v, str) and len(v) > 255 for v in event.values()) or \
             len(json.dumps(event)) > 65536

@@ -3,7 +3,7 @@
  * event; the answer is one line for each, "=" and an object, or "!" and the name of the outcome.
  *
  *   build  {"event":…,"event_id":…,"room_id":…}
- *   parse  the same, and "client", "content_hash", "matches", "redacted", "redacts", "signed"
+ *   parse  the same, and "client", "content_hash", "matches", "redacted", "redacts", "reference_hash", "signed"
  *
  * event_tool bench VERSION: how many microseconds one event_build() of a message takes, and one Ed25519 signature.
  *
@@ -33,16 +33,19 @@ static struct signing_identity identity = {
 };
 
 struct draft_ids {
-	str ids[IDS_MAX];
+	str ids[IDS_MAX], hashes[IDS_MAX];
 	size_t count;
 };
 
+/* A list of event ids, or of pairs of id and hash. */
 static void read_ids(json list, struct draft_ids *ids)
 {
 	struct json_iter iter = json_iter(list);
 	json v;
-	while (ids->count < IDS_MAX && json_next(&iter, NULL, &v))
-		ids->ids[ids->count++] = json_text_or(v, STR_EMPTY);
+	for (; ids->count < IDS_MAX && json_next(&iter, NULL, &v); ids->count++) {
+		ids->ids[ids->count] = json_text_or(json_is_array(v) ? json_at(v, 0) : v, STR_EMPTY);
+		ids->hashes[ids->count] = json_get_text(json_at(v, 1), STR("sha256"));
+	}
 }
 
 static enum rc build(struct arena *arena, const struct room_version *version, str text, struct event *event)
@@ -57,6 +60,7 @@ static enum rc build(struct arena *arena, const struct room_version *version, st
 	json_put(&content, json_get(root, STR("content")));
 	TRY(buf_status(&content));
 	struct event_draft draft = {
+		.event_id = json_get_text(root, STR("event_id")),
 		.room_id = json_get_text(root, STR("room_id")),
 		.type = json_get_text(root, STR("type")),
 		.sender = json_get_text(root, STR("sender")),
@@ -68,9 +72,11 @@ static enum rc build(struct arena *arena, const struct room_version *version, st
 		.prev_count = prev.count,
 		.auth_events = auth.ids,
 		.auth_count = auth.count,
+		.prev_hashes = prev.hashes,
+		.auth_hashes = auth.hashes,
 	};
-	if (!json_integer(json_get(root, STR("origin_server_ts")), &draft.origin_server_ts) ||
-	    !json_integer(json_get(root, STR("depth")), &draft.depth))
+	if (!json_int64(json_get(root, STR("origin_server_ts")), &draft.origin_server_ts) ||
+	    !json_int64(json_get(root, STR("depth")), &draft.depth))
 		return RC_BAD_JSON;
 	return event_build(arena, version, &draft, &identity, event, NULL);
 }
@@ -97,13 +103,16 @@ static enum rc put_findings(struct arena *arena, struct buf *out, const struct e
 {
 	struct sha256 hash;
 	bool matches, valid;
-	str redacted;
+	str redacted, reference;
 	const struct event_unsigned data = {.age_ms = 5, .transaction_id = STR("t\"1")};
 	TRY(event_content_hash(arena, event->root, &hash));
 	TRY(event_hash_matches(arena, event->root, &matches));
 	TRY(event_signature_verify(arena, event->version, event->root, identity.server_name,
 	                           identity.key_id, identity.key.public_key, &valid));
 	TRY(event_redact(arena, event->version, event->root, &redacted));
+	TRY(event_reference_text(arena, event->version, event->root, &reference));
+	json_put_key(out, STR("reference_hash"));
+	json_put_text(out, reference);
 	json_put_key(out, STR("client"));
 	event_put_client(out, event->canonical, event->event_id, event->room_id, EVENT_FORM_CLIENT, &data);
 	json_put_key(out, STR("content_hash"));
@@ -163,9 +172,13 @@ static int bench(const struct room_version *version)
 {
 	static const str id = STR_INIT("$Rqnc-F-dvnEYJTyHq_iKxU2bZ1CI92-kuZq3a5lr5Zg");
 	const str auth[] = {id, id, id};
+	bool random = version->event_id_format == EVENT_ID_RANDOM;
 	struct arena CLEANUP(arena_release) arena;
 	arena_init(&arena, BUDGET_BYTES);
 	struct event_draft draft = {
+		.event_id = random ? STR("$143273582443PhrSn:example.org") : STR_EMPTY,
+		.prev_hashes = &id,
+		.auth_hashes = auth,
 		.room_id = STR("!Nhcu5BS-UMnFX7hBVfVSoXiD7OgH6iRT-xyIuqDnpYQ"),
 		.type = STR("m.room.message"),
 		.sender = STR("@alice:example.org"),
