@@ -5,6 +5,10 @@
  * A copy that runs beside a busy writer never reaches the end of the WAL, and only one that does lets it start
  * again. So they take turns: the thread copies the bulk, and what came in meanwhile is left to the writer, which
  * copies it between two groups and starts the WAL again.
+ *
+ * The writer's turn is in everybody's way, so it must be short. SQLite syncs the database only in a copy that
+ * reaches the end, hence in the writer's: the thread syncs its bulk itself beforehand. And the writer does not
+ * wait for readers of the old WAL unless the WAL has become absurdly long; it tries again soon.
  */
 #include "store/store_int.h"
 
@@ -19,11 +23,10 @@
 
 enum {
 	CHECKPOINT_CACHE_KIB = 64,
-	PASSES_MAX = 3,         /* of the thread, each over what came in during the last one */
-	REST_SMALL_PAGES = 128, /* not worth another pass */
-	READERS_WAIT_MS =
-	    10, /* a restart waits that long for readers of the old WAL; they are quick */
-	READERS_WAIT_LONG_MS = 1000, /* when the WAL has become absurdly long */
+	PASSES_MAX = 4,        /* of the thread, each over what came in during the last one */
+	REST_SMALL_PAGES = 64, /* not worth another pass */
+	RETRY_PAGES = 128,     /* after a restart that met a reader of the old WAL */
+	READERS_WAIT_LONG_MS = 1000, /* for readers, when the WAL has become absurdly long */
 };
 
 static enum rc checkpoint(struct conn *conn, int mode, int *ret_log, int *ret_copied)
@@ -36,11 +39,23 @@ static void log_failure(enum rc rc)
 	LOG(LOG_ERROR, "store", "checkpoint failed", LOG_STR("reason", str_of(rc_name(rc))));
 }
 
+/* What the passes wrote into the database reaches the disk here, not in the writer's turn. */
+static enum rc database_sync(struct conn *conn)
+{
+	sqlite3_file *file = NULL;
+	int code = sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+	if (code == SQLITE_OK && file && file->pMethods)
+		code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+	return sqlite_rc(code);
+}
+
 static void checkpoint_beside_writer(struct checkpointer *c)
 {
 	for (int pass = 0; pass < PASSES_MAX; pass++) {
 		int log = 0, copied = 0;
 		enum rc rc = checkpoint(&c->conn, SQLITE_CHECKPOINT_PASSIVE, &log, &copied);
+		if (rc == RC_OK)
+			rc = database_sync(&c->conn);
 		if (rc != RC_OK && rc != RC_BUSY)
 			log_failure(rc);
 		if (rc != RC_OK ||
@@ -115,7 +130,7 @@ static void checkpoint_finish(struct store *store)
 	struct checkpointer *c = &store->checkpointer;
 	sqlite3 *db = store->writer.conn.db;
 	int pages = __atomic_load_n(&c->wal_pages, __ATOMIC_RELAXED), log, copied;
-	sqlite3_busy_timeout(db, pages >= c->long_pages ? READERS_WAIT_LONG_MS : READERS_WAIT_MS);
+	sqlite3_busy_timeout(db, pages >= c->long_pages ? READERS_WAIT_LONG_MS : 0);
 	enum rc rc = checkpoint(&store->writer.conn, SQLITE_CHECKPOINT_RESTART, &log, &copied);
 	sqlite3_busy_timeout(db, WRITER_BUSY_MS);
 	if (rc == RC_OK) {
@@ -126,7 +141,7 @@ static void checkpoint_finish(struct store *store)
 	}
 	if (rc != RC_BUSY)
 		log_failure(rc);
-	c->want_pages = pages + WAL_CHECKPOINT_PAGES;
+	c->want_pages = pages + RETRY_PAGES;
 	if (pages >= c->long_pages)
 		c->long_pages =
 		    pages * 2; /* that wait was for nothing: it does not recur each time */
