@@ -77,6 +77,9 @@ struct write_job {
 
 void store_submit(struct store *store, struct write_job *job);
 
+/* In `write` of a background job: others are waiting, so it should come to an end and leave the rest to another job. */
+bool txn_others_wait(struct txn_rw *txn);
+
 /* Submits and waits until it is on disk. For verbs that need not be fast. */
 typedef enum rc write_now_fn(struct txn_rw *txn, void *arg, struct fail *fail);
 MUST_CHECK enum rc store_write(struct store *store, write_now_fn *write, void *arg, struct fail *fail);

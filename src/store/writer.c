@@ -283,6 +283,13 @@ void store_submit(struct store *store, struct write_job *job)
 		job->done(job, RC_STOPPING);
 }
 
+bool txn_others_wait(struct txn_rw *txn)
+{
+	struct writer *w = &txn->ro.store->writer;
+	jobs_fetch(w);
+	return w->interactive.first != NULL;
+}
+
 struct write_now {
 	struct write_job job;
 	write_now_fn *write;

@@ -168,6 +168,8 @@ static enum rc leave_one_by_one(struct deactivations *deactivations, const struc
                                 enum rc *outcomes)
 {
 	for (size_t i = 0; i < count; i++) {
+		if (outcomes[i] == RC_OK)
+			continue; /* a part of the batch was over before */
 		if (is_stopping(deactivations))
 			return RC_STOPPING;
 		enum rc rc = rooms_depart(deactivations->config.rooms, &deactivations->batch_arena, &departures[i], 1,

@@ -16,7 +16,7 @@ struct deactivations_config {
 	struct rooms *rooms;
 	const struct clock *clock;
 	const struct rng *rng;
-	size_t batch_rooms;         /* leaves in one transaction */
+	size_t batch_rooms;         /* leaves in one transaction, at most */
 	int64_t retry_first_ms, retry_max_ms; /* of a room, and of all when the store is in trouble */
 	/* After the commit of the acceptance: caches of sessions, typing, waiters of this user must go. */
 	void (*on_accepted)(void *self, int64_t user);

@@ -103,9 +103,10 @@ MUST_CHECK enum rc room_create(struct rooms *rooms, struct arena *arena, const s
 MUST_CHECK enum rc rooms_propagate_profile(struct rooms *rooms, const struct actor *actor);
 
 /*
- * Leaves by deactivation: for each departure the marked leave is built on the room's head; all leaves, their state and
- * departure rows commit in ONE transaction. Skipped rooms (busy elsewhere, refused) get their own outcome. Waits. Called by
- * core/deactivation only. `ret_outcomes[i]` is RC_OK or why departures[i] was not done this time.
+ * Leaves by deactivation: for each departure the marked leave is built on the room's head; a leave, its state and
+ * its departure row commit together, and all leaves in one transaction unless others wait for the writer: then in
+ * several. Skipped rooms (busy elsewhere, refused) get their own outcome. Waits. Called by core/deactivation only.
+ * `ret_outcomes[i]` is RC_OK or why departures[i] was not done this time.
  */
 MUST_CHECK enum rc rooms_depart(struct rooms *rooms, struct arena *arena, const struct departure *departures,
                                 size_t count, enum rc *ret_outcomes);

@@ -202,6 +202,84 @@ static void rooms_go_on_while_they_are_left(void **state)
 	}
 }
 
+/* A clock at which somebody comes to the writer whenever the time of day is asked for, as during each leave. */
+struct crowd {
+	struct room_rig *rig;
+	struct write_job job;
+	bool comes, waits;    /* atomic */
+};
+
+static enum rc crowd_write(struct txn_rw *txn, struct write_job *job)
+{
+	(void)job;
+	(void)txn_next_pos(txn);
+	return RC_OK;
+}
+
+static void crowd_done(struct write_job *job, enum rc rc)
+{
+	(void)rc;
+	__atomic_store_n(&CONTAINER_OF(job, struct crowd, job)->waits, false, __ATOMIC_RELEASE);
+}
+
+static int64_t crowd_wall_ms(void *self)
+{
+	struct crowd *crowd = self;
+	if (__atomic_load_n(&crowd->comes, __ATOMIC_ACQUIRE) &&
+	    !__atomic_exchange_n(&crowd->waits, true, __ATOMIC_ACQ_REL)) {
+		crowd->job = (struct write_job){.write = crowd_write, .done = crowd_done};
+		store_submit(crowd->rig->store->store, &crowd->job);
+	}
+	return clock_wall_ms(&clock_system);
+}
+
+static int64_t crowd_mono_ms(void *self)
+{
+	(void)self;
+	return clock_mono_ms(&clock_system);
+}
+
+static void crowd_end(struct crowd *crowd)
+{
+	__atomic_store_n(&crowd->comes, false, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&crowd->waits, __ATOMIC_ACQUIRE))
+		sched_yield();
+}
+
+/* Whoever waits for the writer waits for a few leaves, not for the batch; a commit that fails takes only its own along. */
+static void a_batch_makes_way(void **state)
+{
+	enum { ROOMS = 60 };
+	struct room_rig *rig = *state;
+	struct crowd crowd = {.rig = rig};
+	rig->clock = (struct clock){crowd_wall_ms, crowd_mono_ms, &crowd};
+	room_rig_reopen(rig);
+	struct actor alice = rig_user(rig, "alice"), bob = rig_user(rig, "bob");
+	str rooms[ROOMS];
+	for (size_t i = 0; i < ROOMS; i++) {
+		rooms[i] = rig_room(rig, &alice, "{\"preset\":\"public_chat\"}");
+		assert_rc(rig_join(rig, &bob, rooms[i]), RC_OK);
+	}
+	fixture_deactivate(rig->store, bob.user);
+	room_rig_restart(rig, "deactivation.batch.commit:3:fail");
+	struct store_counters before, after;
+	store_counters(rig->store->store, &before);
+	crowd.comes = true;
+	enum rc rc;
+	size_t left = depart(rig, &rc);
+	assert_rc(rc, RC_IO);
+	assert_in_range(left, 2, 20);
+	left += depart(rig, &rc);
+	crowd_end(&crowd);
+	store_counters(rig->store->store, &after);
+	assert_int_equal(left, ROOMS);
+	assert_true(after.commits - before.commits >= 6);
+	for (size_t i = 0; i < ROOMS; i++)
+		assert_marked_leave(rig, rooms[i], &bob);
+	rig->clock = clock_system;
+	room_rig_restart(rig, NULL);
+}
+
 /* A clock that tells when somebody waits for a busy room, and stops whoever asks for the time of day. */
 struct hook {
 	struct lock mu;
@@ -366,6 +444,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ROOM_TEST(every_kind_of_room_is_left),
 		ROOM_TEST(two_users_leave_one_room),
+		ROOM_TEST(a_batch_makes_way),
 		ROOM_TEST(failed_commit_is_tried_again),
 		ROOM_TEST(rooms_go_on_while_they_are_left),
 		ROOM_TEST(leave_under_way_that_fails_is_no_leave),

@@ -5,6 +5,7 @@
 #include "store/store_int.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -201,6 +202,50 @@ static void background_jobs_yield(void **state)
 	assert_true(jobs[1].commit >
 		    jobs[10].commit); /* one with the interactive group, the others after it */
 	assert_int_equal(jobs[0].commit, jobs[10].commit);
+}
+
+struct polite_job {
+	struct write_job job;
+	bool runs, ended_for_others, done; /* atomic */
+};
+
+static enum rc polite_write(struct txn_rw *txn, struct write_job *job)
+{
+	struct polite_job *polite = CONTAINER_OF(job, struct polite_job, job);
+	bool waits = txn_others_wait(txn);
+	assert_false(waits);
+	__atomic_store_n(&polite->runs, true, __ATOMIC_RELEASE);
+	while (!txn_others_wait(txn))
+		sched_yield();
+	__atomic_store_n(&polite->ended_for_others, true, __ATOMIC_RELEASE);
+	return RC_OK;
+}
+
+static void polite_done(struct write_job *job, enum rc rc)
+{
+	struct polite_job *polite = CONTAINER_OF(job, struct polite_job, job);
+	assert_int_equal(rc, RC_OK);
+	__atomic_store_n(&polite->done, true, __ATOMIC_RELEASE);
+}
+
+/* A background job learns that another one waits, but not of background jobs: they have no right of way. */
+static void a_background_job_sees_who_waits(void **state)
+{
+	struct fixture *f = *state;
+	struct polite_job polite = {
+	    .job = {.write = polite_write, .done = polite_done, .background = true}};
+	struct numbered_job behind = {.key = 1, .job.background = true}, other = {.key = 2};
+	store_submit(f->store, &polite.job);
+	while (!__atomic_load_n(&polite.runs, __ATOMIC_ACQUIRE))
+		sched_yield();
+	numbered_submit(f, &behind);
+	assert_false(__atomic_load_n(&polite.ended_for_others, __ATOMIC_ACQUIRE));
+	numbered_submit(f, &other);
+	numbered_wait(f, 2);
+	while (!__atomic_load_n(&polite.done, __ATOMIC_ACQUIRE))
+		sched_yield();
+	assert_int_equal(other.rc, RC_OK);
+	assert_true(other.order < behind.order);
 }
 
 static void a_failed_commit_fails_all(void **state)
@@ -436,6 +481,7 @@ int main(void)
 	    TEST(groups_are_bounded),
 	    TEST(a_group_ends_when_its_time_is_up),
 	    TEST(background_jobs_yield),
+	    TEST(a_background_job_sees_who_waits),
 	    TEST(a_failed_commit_fails_all),
 	    TEST(done_order_holds_under_load),
 	    TEST(writes_see_their_own),
