@@ -6,11 +6,14 @@
 #include "base/lock.h"
 #include "base/log.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
 
 enum {
 	BATCH_ARENA_BYTES = 64 * 1024 * 1024,
 	BATCH_MAX = 1000,
 	RETRY_DOUBLINGS_MAX = 20,
+	RUNNER_NICE = 10, /* threads that answer clients come first, yet a busy machine does not stop it */
 	TROUBLE_PAUSE_MAX_MS = 30000, /* of the store: when a disk has room again, nobody waits for an hour */
 };
 
@@ -234,6 +237,7 @@ static enum rc run_once(struct deactivations *deactivations, int64_t *ret_wait_m
 static void *run(void *arg)
 {
 	struct deactivations *deactivations = arg;
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), RUNNER_NICE); /* of this thread alone */
 	int64_t wait_ms = 0, troubles = 0;
 	while (wait_for_work(deactivations, wait_ms)) {
 		enum rc rc = run_once(deactivations, &wait_ms);
