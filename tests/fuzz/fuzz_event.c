@@ -1,10 +1,10 @@
 /*
  * Events: what is read is read again as the same; redaction keeps the id and is done once; the form for
- * clients is JSON. The first byte chooses the room version.
+ * clients is JSON; power levels may be asked of any content. The first byte chooses the room version, from 0 for "1".
  */
 #include "fuzz.h"
 
-#include "matrix/event.h"
+#include "matrix/power_levels.h"
 
 static void check_client_form(struct arena *arena, str canonical, const struct event *event)
 {
@@ -59,6 +59,44 @@ static void check_signatures(struct arena *arena, const struct event *event)
 	                             &valid) == RC_OK);
 }
 
+static void check_signers(const struct event *event)
+{
+	str servers[EVENT_SIGNERS_MAX];
+	size_t count = event_signers(event, servers);
+	HOLDS(count <= EVENT_SIGNERS_MAX);
+	for (size_t i = 0; i < count; i++) {
+		HOLDS(servers[i].n == 0 || server_name_valid(servers[i]));
+		for (size_t j = 0; j < i; j++)
+			HOLDS(!str_eq(servers[i], servers[j]));
+	}
+}
+
+/* The id is the reference hash, or stands in the event. */
+static void check_id(struct arena *arena, const struct event *event)
+{
+	str hash;
+	HOLDS(event_id_parse(event->event_id, NULL));
+	HOLDS(event_reference_text(arena, event->version, event->root, &hash) == RC_OK);
+	if (event->version->event_id_format == EVENT_ID_RANDOM)
+		HOLDS(str_eq(event->event_id, json_get_text(event->root, STR("event_id"))));
+	else if (event->version->event_id_format == EVENT_ID_HASH_STANDARD)
+		HOLDS(str_eq(str_from(event->event_id, 1), hash));
+}
+
+static void check_power(const struct event *event)
+{
+	struct power_levels levels = power_levels_of(event, event);
+	struct json_iter iter = json_iter(json_get(event->content, STR("users")));
+	str user;
+	json v;
+	int64_t level;
+	while (json_next(&iter, &user, &v))
+		if (!is_room_creator(event, user) && power_level_read(event->version, v, &level))
+			HOLDS(power_of_user(&levels, user) == level);
+	(void)power_to_send(&levels, event->type, event->is_state);
+	(void)power_for_action(&levels, STR("ban"));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena CLEANUP(arena_release) arena;
@@ -79,5 +117,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_client_form(&arena, event.canonical, &event);
 	check_redaction(&arena, &event);
 	check_signatures(&arena, &event);
+	check_signers(&event);
+	check_id(&arena, &event);
+	check_power(&event);
 	return 0;
 }
