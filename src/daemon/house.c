@@ -68,6 +68,8 @@ static void on_event(void *self, const struct event_news *news)
 	notify_room(house->notifier, news->room);
 	if (news->member)
 		notify_user(house->notifier, news->member);
+	if (news->is_fork && house->deactivations)
+		deactivations_wake(house->deactivations);
 }
 
 static str default_room_version(const struct settings *settings)

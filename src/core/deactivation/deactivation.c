@@ -52,7 +52,7 @@ void deactivations_free(struct deactivations *deactivations)
 	heap_free(deactivations);
 }
 
-static void wake_runner(struct deactivations *deactivations)
+void deactivations_wake(struct deactivations *deactivations)
 {
 	lock_take(&deactivations->mu);
 	deactivations->woken = true;
@@ -104,7 +104,7 @@ enum rc deactivate(struct deactivations *deactivations, int64_t user, bool erase
 	FAULT("deactivation.accept.committed");
 	if (config->on_accepted)
 		config->on_accepted(config->self, user);
-	wake_runner(deactivations);
+	deactivations_wake(deactivations);
 	return RC_OK;
 }
 

@@ -26,6 +26,8 @@ struct deactivations_config {
 MUST_CHECK enum rc deactivations_new(const struct deactivations_config *config, struct deactivations **ret_deactivations);
 MUST_CHECK enum rc deactivations_start(struct deactivations *deactivations);
 void deactivations_stop(struct deactivations *deactivations); /* ends after the batch under way */
+/* There may be rooms to leave: a resolved state showed an ended account in a room again (store/rooms.h, event_insert). */
+void deactivations_wake(struct deactivations *deactivations);
 void deactivations_free(struct deactivations *deactivations);
 
 /*

@@ -78,26 +78,74 @@ static const struct event *auth_state_get(void *self, str type, str state_key)
 	return build_state(self, type, state_key);
 }
 
-static size_t auth_events_of(struct build *build, const struct event_request *request, json content,
-                             str ids[AUTH_KEYS_MAX])
+/* v1 and v2 write a reference hash beside each event id. */
+static bool cites_hashes(const struct build *build)
+{
+	return build->head->version->event_id_format == EVENT_ID_RANDOM;
+}
+
+/* The auth events go into the store with a state event: they must outlive the head's state. */
+static enum rc auth_events_add(struct build *build, const struct event_request *request, json content,
+                               struct event_draft *draft)
 {
 	struct auth_key keys[AUTH_KEYS_MAX];
 	size_t count = auth_keys(build->head->version, request->type, request->is_state, request->state_key,
 	                         request->actor.user_id, content, keys);
-	size_t found = 0;
+	str *ids = arena_array(build->arena, str, AUTH_KEYS_MAX);
+	str *hashes = cites_hashes(build) ? arena_array(build->arena, str, AUTH_KEYS_MAX) : NULL;
+	TRY(arena_status(build->arena));
 	for (size_t i = 0; i < count; i++) {
 		const struct event *event = build_state(build, keys[i].type, keys[i].state_key);
-		if (event)
-			ids[found++] = event->event_id;
+		if (!event)
+			continue;
+		if (hashes)
+			TRY(event_reference_text(build->arena, event->version, event->root, &hashes[draft->auth_count]));
+		ids[draft->auth_count++] = request->is_state ? arena_dup(build->arena, event->event_id) : event->event_id;
 	}
-	return found;
+	draft->auth_events = ids;
+	draft->auth_hashes = hashes;
+	return build->rc == RC_OK ? arena_status(build->arena) : build->rc;
+}
+
+/* All forward extremities, as many as an event may cite. */
+static enum rc forked_prev_events_add(struct build *build, struct event_draft *draft)
+{
+	const struct room_head *head = build->head;
+	size_t others = head_cited(head);
+	str *ids = arena_array(build->arena, str, others + 1), *hashes = arena_array(build->arena, str, others + 1);
+	build->replaced = arena_array(build->arena, int64_t, others);
+	TRY(arena_status(build->arena));
+	ids[0] = head->newest.event_id;
+	hashes[0] = head->newest.hash;
+	for (size_t i = 0; i < others; i++) {
+		ids[i + 1] = head->others[i].event_id;
+		hashes[i + 1] = head->others[i].hash;
+		build->replaced[i] = head->others[i].event;
+	}
+	build->replaced_count = others;
+	draft->prev_events = ids;
+	draft->prev_hashes = cites_hashes(build) ? hashes : NULL;
+	draft->prev_count = others + 1;
+	return RC_OK;
+}
+
+static enum rc prev_events_add(struct build *build, struct event_draft *draft)
+{
+	const struct room_head *head = build->head;
+	build->replaced_count = 0;
+	if (head->other_count > 0)
+		return forked_prev_events_add(build, draft);
+	draft->prev_events = &head->newest.event_id;
+	draft->prev_hashes = cites_hashes(build) ? &head->newest.hash : NULL;
+	draft->prev_count = head->newest.event_id.n ? 1 : 0;
+	return RC_OK;
 }
 
 static enum rc draft_build(struct build *build, const struct event_request *request, json content,
                            struct event *ret_event)
 {
 	struct room_head *head = build->head;
-	str auth_events[AUTH_KEYS_MAX];
+	const struct rooms_config *config = &head->rooms->config;
 	struct event_draft draft = {
 		.room_id = head->room_id,
 		.type = request->type,
@@ -108,16 +156,14 @@ static enum rc draft_build(struct build *build, const struct event_request *requ
 		.redacts = request->redacts,
 		.origin_server_ts = request->origin_server_ts,
 		.depth = head->depth < JSON_INTEGER_MAX ? head->depth + 1 : JSON_INTEGER_MAX,
-		.prev_events = &head->last_event_id,
-		.prev_count = head->last_event_id.n ? 1 : 0,
-		.auth_events = auth_events,
-		.auth_count = auth_events_of(build, request, content, auth_events),
 	};
-	TRY(build->rc);
+	if (head->version->event_id_format == EVENT_ID_RANDOM)
+		draft.event_id = event_id_random(build->arena, config->rng, config->identity->server_name);
+	TRY(prev_events_add(build, &draft));
+	TRY(auth_events_add(build, request, content, &draft));
 	if (draft.origin_server_ts == 0)
-		draft.origin_server_ts = clock_wall_ms(head->rooms->config.clock);
-	return event_build(build->arena, head->version, &draft, head->rooms->config.identity, ret_event,
-	                   build->fail);
+		draft.origin_server_ts = clock_wall_ms(config->clock);
+	return event_build(build->arena, head->version, &draft, config->identity, ret_event, build->fail);
 }
 
 enum rc build_event(struct build *build, const struct event_request *request, struct event *ret_event)

@@ -69,7 +69,7 @@ static enum rc event_add(struct creation *creation, str type, str state_key, str
 		creation->head->room_id = event.room_id;
 	struct room_write *write;
 	TRY(write_add(creation, &write));
-	write_fill(write, creation->head, &event, &request);
+	write_fill(write, &creation->build, &event, &request);
 	return head_advance(creation->head, &event, write->seq);
 }
 

@@ -71,7 +71,7 @@ static enum rc leave_put_on_head(struct leave *leave, struct build *build, const
 	if (rc != RC_OK)
 		return rc;
 	leave->write = (struct room_write){0};
-	write_fill(&leave->write, head, &event, request);
+	write_fill(&leave->write, build, &event, request);
 	rc = head_advance(head, &event, leave->write.seq);
 	if (rc == RC_OK)
 		rc = chain_append(&leave->write, head);

@@ -121,7 +121,7 @@ static enum rc snapshot_at_pos(const struct room_query *query, struct txn_ro *tx
 		return RC_OK;
 	}
 	TRY(events_between(txn, query->arena, view->room.room, 0, pos, true, 1, &events, &count, &more));
-	*ret_snapshot = count ? events[0].snapshot : 0;
+	*ret_snapshot = count ? events[0].current : 0;
 	return RC_OK;
 }
 

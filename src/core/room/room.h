@@ -26,6 +26,7 @@ struct event_news {
 	bool is_state;
 	enum membership membership;  /* of member events: of `member` */
 	int64_t member;              /* user nid whose membership it is; 0 */
+	bool is_fork;                /* the state was resolved: it may have changed in more than this event */
 };
 
 struct rooms_config {

@@ -20,6 +20,8 @@ enum {
 	HEAD_STATE_MAX = 128,         /* parsed state events in one head, those of writes in flight excepted */
 	HEAD_RECENT_MAX = 64,         /* transaction ids that a head remembers */
 	HEAD_ARENA_BYTES = 64 << 10,
+	FORK_ARENA_BYTES = 8 << 20,   /* ids of a room's forward extremities */
+	REFERENCE_TEXT_BYTES = 43,    /* a SHA-256 in unpadded base64 */
 	STATE_ARENA_BYTES = 2 << 20,  /* one parsed event of at most EVENT_MAX_BYTES */
 	STATE_PATH_MAX = EVENT_TYPE_MAX_BYTES + STATE_KEY_MAX_BYTES + 1,
 	SCRATCH_BYTES = 8 << 20,
@@ -40,11 +42,18 @@ struct chain_link {
 /* A parsed state event at the tip of a room, or the knowledge that there is none. Lives in its own arena. */
 struct state_slot {
 	struct arena arena;
-	str path;                     /* type, NUL, state key */
+	str path;                     /* length of the type, type, state key */
 	bool present;
 	uint64_t seq;                 /* of the write that makes it; 0: read from the store */
 	uint64_t used;                /* when it was last asked for, in the head's count */
 	struct event event;
+};
+
+/* A forward extremity that the next event cites. */
+struct extremity {
+	int64_t event;                /* nid; 0 for the head's newest event, whose write may be in flight */
+	str event_id;
+	str hash;                     /* v1 and v2: event_reference_text(); else empty */
 };
 
 struct room_head;
@@ -88,8 +97,12 @@ struct room_head {
 	const struct room_version *version;
 	int64_t room;                 /* nid */
 	int64_t depth;
-	str last_event_id;            /* in last_event_bytes */
-	char last_event_bytes[ID_MAX_BYTES];
+	struct extremity newest;      /* in newest_id and newest_hash; without an id while the room has no event */
+	char newest_id[ID_MAX_BYTES];
+	char newest_hash[REFERENCE_TEXT_BYTES];
+	struct arena fork;            /* holds the others */
+	struct extremity *others;     /* forward extremities besides the newest event; newest first */
+	size_t other_count;
 	uint64_t seq;                 /* of the newest write built */
 	uint64_t uses;
 	struct map state;             /* path → struct state_slot */
@@ -136,9 +149,14 @@ MUST_CHECK enum rc head_remember(struct room_head *head, str type, str state_key
                                  uint64_t seq);
 /* Drops state slots beyond the limit that no write in flight made. */
 void head_trim(struct room_head *head);
-/* The head moved on to this event, which write `seq` puts on disk. */
+/* How many of `others` the next event cites. */
+size_t head_cited(const struct room_head *head);
+/* The head moved on to this event, which write `seq` puts on disk; it cites the newest event and head_cited() others. */
 MUST_CHECK enum rc head_advance(struct room_head *head, const struct event *event, uint64_t seq);
 uint64_t head_committed_seq(struct room_head *head);
+/* A write that stood in no chain made this event the head. By the holder. */
+void head_committed(struct room_head *head, int64_t event);
+void head_forget(struct room_head *head); /* the holder's: the room is read anew when it is asked for next */
 void head_spoil(struct room_head *head); /* it is to be read anew before the next operation */
 void link_unref_locked(struct shard *shard, struct chain_link *link) REQUIRES(shard->mu);
 
@@ -147,6 +165,8 @@ void sequencer_submit(struct rooms *rooms, str room_id, struct room_op *op);
 /* Takes a room for the caller alone. RC_BUSY after `timeout_ms`; RC_NOT_FOUND and the like when it cannot be read. */
 MUST_CHECK enum rc sequencer_hold(struct rooms *rooms, str room_id, int64_t timeout_ms, struct room_head **ret_head);
 void sequencer_release(struct room_head *head);
+/* The holder's: waits until nothing of the room is in flight. */
+MUST_CHECK enum rc sequencer_settle(struct room_head *head);
 void sequencer_serve(struct room_head *head);
 /* False: the rooms are stopping. */
 bool rooms_task(struct rooms *rooms, struct room_task *task);
@@ -158,6 +178,8 @@ struct build {
 	struct txn_ro *txn;
 	enum rc rc;                   /* sticky failure of a state read */
 	struct fail *fail;
+	int64_t *replaced;            /* of the event last built: nids of the `others` that it cites; in `arena` */
+	size_t replaced_count;
 };
 void build_begin(struct build *build, struct room_head *head, struct arena *arena, struct fail *fail);
 void build_end(struct build *build);
@@ -193,8 +215,10 @@ struct room_write {
 	struct membership_step step;
 	void (*done)(struct room_write *write, enum rc rc);
 };
-/* Fills the row that stores `event`. */
-void write_fill(struct room_write *write, struct room_head *head, const struct event *event,
+/* Fills the row that stores `event`, and its news; what the sender's session adds is the caller's. */
+void write_fill_event(struct room_write *write, int64_t room, str room_id, const struct event *event);
+/* Fills the row that stores `event`, the one that `build` built last. */
+void write_fill(struct room_write *write, const struct build *build, const struct event *event,
                 const struct event_request *request);
 /* Puts the write behind the newest of the room; by the thread that serves or holds it. */
 MUST_CHECK enum rc chain_append(struct room_write *write, struct room_head *head);

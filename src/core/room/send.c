@@ -228,7 +228,7 @@ static enum rc event_send(struct event_op *op, struct build *build, const struct
 	struct event event;
 	TRY(build_event(build, request, &event));
 	op->write = (struct room_write){.done = op_written};
-	write_fill(&op->write, head, &event, request);
+	write_fill(&op->write, build, &event, request);
 	op->write.insert.redacts = op->redacted_canonical.n ? request->redacts : STR_EMPTY;
 	op->write.insert.redacted_canonical = op->redacted_canonical;
 	enum rc rc = arena_status(op->arena);

@@ -2,9 +2,9 @@
  * The sequencer: a queue of operations for each room, served by one thread at a time. Whoever finds a room idle
  * serves it; others append and go. No lock is held while an operation runs.
  *
- * A hold takes the room for one thread until it is released; what queued meanwhile is served then.
- * Only the departing thread holds rooms, and only one such thread runs in a process, so that holding many
- * rooms at once cannot deadlock: nobody else waits for a second room while having one.
+ * A hold takes the room for one thread until it is released; what queued meanwhile is served then. Received events hold
+ * one room. Only the departing thread holds several, and only one such thread runs in a process, so that this cannot
+ * deadlock: nobody else waits for a second room while having one.
  */
 #include "core/room/room_int.h"
 
@@ -245,4 +245,26 @@ void sequencer_release(struct room_head *head)
 {
 	head_trim(head);
 	sequencer_serve(head);
+}
+
+static enum rc write_nothing(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)txn, (void)arg, (void)fail;
+	return RC_OK;
+}
+
+static unsigned writes_in_flight(struct room_head *head)
+{
+	lock_take(&head->shard->mu);
+	unsigned writes = head->writes;
+	lock_drop(&head->shard->mu);
+	return writes;
+}
+
+/* Jobs end in the order of submission: when an empty one has ended, those before it have. */
+enum rc sequencer_settle(struct room_head *head)
+{
+	while (writes_in_flight(head) > 0)
+		TRY(store_write(head->rooms->config.store, write_nothing, NULL, NULL));
+	return head_ready(head);
 }

@@ -57,36 +57,9 @@ static void chain_end(struct room_write *write, enum rc rc)
 	lock_drop(&shard->mu);
 }
 
-void write_fill(struct room_write *write, struct room_head *head, const struct event *event,
-                const struct event_request *request)
+static void member_fill(struct room_write *write, const struct event *event)
 {
 	struct event_insert *insert = &write->insert;
-	write->seq = ++head->seq;
-	*insert = (struct event_insert){
-		.room = head->room,
-		.room_id = head->room_id,
-		.sender = request->actor.user,
-		.generation = request->actor.generation,
-		.ts_ms = event->origin_server_ts,
-		.depth = event->depth,
-		.event_id = event->event_id,
-		.type = event->type,
-		.state_key = event->state_key,
-		.canonical = event->canonical,
-		.is_state = event->is_state,
-		.txn_device = request->txn_id.n ? request->actor.device : 0,
-		.txn_id = request->actor.device ? request->txn_id : STR_EMPTY,
-	};
-	write->news = (struct event_news){
-		.room = head->room,
-		.room_id = head->room_id,
-		.type = event->type,
-		.state_key = event->state_key,
-		.sender = event->sender,
-		.is_state = event->is_state,
-	};
-	if (!event->is_state || !str_eq(event->type, STR("m.room.member")))
-		return;
 	(void)membership_parse(json_get_text(event->content, STR("membership")), &insert->membership);
 	insert->member_user_id = event->state_key;
 	insert->member_displayname = json_get_text(event->content, STR("displayname"));
@@ -94,8 +67,51 @@ void write_fill(struct room_write *write, struct room_head *head, const struct e
 	insert->marked = marker_verdict(event->type, true, event->state_key, event->sender, event->content) !=
 	                 MARKER_NONE;
 	write->news.membership = insert->membership;
-	write->step = (struct membership_step){insert->membership, insert->sender, insert->generation,
-	                                       insert->member_user_id};
+}
+
+void write_fill_event(struct room_write *write, int64_t room, str room_id, const struct event *event)
+{
+	write->insert = (struct event_insert){
+		.room = room,
+		.room_id = room_id,
+		.ts_ms = event->origin_server_ts,
+		.depth = event->depth,
+		.event_id = event->event_id,
+		.type = event->type,
+		.state_key = event->state_key,
+		.canonical = event->canonical,
+		.is_state = event->is_state,
+		.auth_events = event->auth_events,
+		.auth_count = event->is_state ? event->auth_count : 0, /* nobody's auth chain holds a message */
+	};
+	write->news = (struct event_news){
+		.room = room,
+		.room_id = room_id,
+		.type = event->type,
+		.state_key = event->state_key,
+		.sender = event->sender,
+		.is_state = event->is_state,
+	};
+	if (event->is_state && str_eq(event->type, STR("m.room.member")))
+		member_fill(write, event);
+}
+
+void write_fill(struct room_write *write, const struct build *build, const struct event *event,
+                const struct event_request *request)
+{
+	struct event_insert *insert = &write->insert;
+	struct room_head *head = build->head;
+	write_fill_event(write, head->room, head->room_id, event);
+	write->seq = ++head->seq;
+	insert->sender = request->actor.user;
+	insert->generation = request->actor.generation;
+	insert->replaced_heads = build->replaced;
+	insert->replaced_head_count = build->replaced_count;
+	insert->txn_device = request->txn_id.n ? request->actor.device : 0;
+	insert->txn_id = request->actor.device ? request->txn_id : STR_EMPTY;
+	if (insert->membership != MEMBERSHIP_NONE)
+		write->step = (struct membership_step){insert->membership, insert->sender, insert->generation,
+		                                       insert->member_user_id};
 }
 
 static enum rc gate_at_commit(struct txn_rw *txn, const struct membership_step *step, struct fail *fail)

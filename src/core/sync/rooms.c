@@ -116,7 +116,7 @@ enum rc sync_snapshot_at(struct sync_run *run, const struct room_row *room, int6
 		return RC_OK;
 	}
 	TRY(events_between(run->txn, run->arena, room->room, 0, pos, true, 1, &events, &count, &more));
-	*ret_snapshot = count ? events[0].snapshot : 0;
+	*ret_snapshot = count ? events[0].current : 0;
 	return RC_OK;
 }
 

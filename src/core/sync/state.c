@@ -166,7 +166,7 @@ static enum rc timeline_start(struct sync_run *run, const struct sync_room *room
 		return RC_OK;
 	}
 	if (!oldest->is_state) { /* changed nothing */
-		*ret_snapshot = oldest->snapshot;
+		*ret_snapshot = oldest->current;
 		return RC_OK;
 	}
 	return sync_snapshot_at(run, &room->view.room, oldest->pos - 1, ret_snapshot);
