@@ -22,8 +22,7 @@ enum { LEAF_MAX = 32, CHILDREN_MAX = 16, LEVELS = 32, KEY_LEVEL_FIRST = 16 };
 struct node {
 	bool is_leaf;
 	unsigned count; /* of entries */
-	struct state_entry
-	    entries[LEAF_MAX + 1]; /* one more than is ever stored: see snapshot_set() */
+	struct state_entry entries[LEAF_MAX];
 	int level;                 /* from here on: inner nodes */
 	struct state_key some_key;
 	int64_t children[CHILDREN_MAX]; /* 0: none */

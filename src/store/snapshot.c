@@ -2,8 +2,6 @@
 
 #include "store/node_int.h"
 
-#include <string.h>
-
 /* ---- one entry ---- */
 
 /* Where `at` stands among the entries of a leaf, or where it belongs. */
@@ -35,92 +33,6 @@ enum rc snapshot_get(struct txn_ro *txn, int64_t snapshot, struct state_key at, 
 		nid = node.children[key_nibble(at, node.level)];
 	}
 	return RC_NOT_FOUND;
-}
-
-/* ---- a change: new nodes from the root to the entry, all others are shared ---- */
-
-static enum rc leaf_of_one(struct txn_rw *txn, const struct state_entry *entry, int64_t *ret_nid)
-{
-	struct node leaf = {.is_leaf = true, .count = 1, .entries = {*entry}};
-	return node_store(txn, &leaf, ret_nid);
-}
-
-/* A leaf that has become too large, divided at the first nibble in which its keys differ. */
-static enum rc leaf_divide(struct txn_rw *txn, const struct node *full, int64_t *ret_nid)
-{
-	int level = LEVELS;
-	for (unsigned i = 1; i < full->count; i++) {
-		int differs = key_first_difference(full->entries[0].at, full->entries[i].at);
-		level = differs < level ? differs : level;
-	}
-	struct node inner = {.level = level, .some_key = full->entries[0].at};
-	for (int nibble = 0; nibble < CHILDREN_MAX; nibble++) {
-		struct node leaf = {.is_leaf = true};
-		for (unsigned i = 0; i < full->count; i++)
-			if (key_nibble(full->entries[i].at, level) == nibble)
-				leaf.entries[leaf.count++] = full->entries[i];
-		if (leaf.count > 0) /* fewer than `full` has: two nibbles occur at least */
-			TRY(node_store(txn, &leaf, &inner.children[nibble]));
-	}
-	return node_store(txn, &inner, ret_nid);
-}
-
-static enum rc leaf_set(struct txn_rw *txn, struct node *leaf, const struct state_entry *entry,
-    int64_t nid, int64_t *ret_nid)
-{
-	unsigned position = leaf_position(leaf, entry->at);
-	struct state_entry *place = &leaf->entries[position];
-	if (!leaf_has(leaf, position, entry->at)) {
-		memmove(place + 1, place, (leaf->count - position) * sizeof *place);
-		leaf->count++;
-	} else if (place->event == entry->event) {
-		*ret_nid = nid; /* nothing changes */
-		return RC_OK;
-	}
-	*place = *entry;
-	return leaf->count > LEAF_MAX ? leaf_divide(txn, leaf, ret_nid)
-				      : node_store(txn, leaf, ret_nid);
-}
-
-/* The key differs from all below the inner node `nid` before its level: a node above both. */
-static enum rc inner_above(struct txn_rw *txn, const struct node *inner, int64_t nid, int level,
-    const struct state_entry *entry, int64_t *ret_nid)
-{
-	struct node above = {.level = level, .some_key = inner->some_key};
-	above.children[key_nibble(inner->some_key, level)] = nid;
-	TRY(leaf_of_one(txn, entry, &above.children[key_nibble(entry->at, level)]));
-	return node_store(txn, &above, ret_nid);
-}
-
-/* Recursive, at most LEVELS deep: node_load() refuses an inner node that is not deeper than the one above. */
-static enum rc subtree_set(
-    struct txn_rw *txn, int64_t nid, int above, const struct state_entry *entry, int64_t *ret_nid)
-{
-	if (nid == 0)
-		return leaf_of_one(txn, entry, ret_nid);
-	struct node node;
-	TRY(node_load(txn_reading(txn), nid, above, &node));
-	if (node.is_leaf)
-		return leaf_set(txn, &node, entry, nid, ret_nid);
-	int differs = key_first_difference(node.some_key, entry->at);
-	if (differs < node.level)
-		return inner_above(txn, &node, nid, differs, entry, ret_nid);
-	int64_t *child = &node.children[key_nibble(entry->at, node.level)];
-	int64_t before = *child;
-	TRY(subtree_set(txn, before, node.level, entry, child));
-	if (*child != before)
-		return node_store(txn, &node, ret_nid);
-	*ret_nid = nid;
-	return RC_OK;
-}
-
-enum rc snapshot_set(
-    struct txn_rw *txn, int64_t snapshot, struct state_key at, int64_t event, int64_t *ret_snapshot)
-{
-	if (at.type < 0 || at.key < 0 || event <= 0)
-		return RC_INVALID_PARAM;
-	struct state_entry entry = {at, event};
-	return subtree_set(txn, snapshot, -1, &entry, ret_snapshot);
 }
 
 /* ---- walks ---- */

@@ -29,6 +29,15 @@ MUST_CHECK enum rc key_of(struct txn_ro *txn, struct arena *arena, int64_t key, 
 MUST_CHECK enum rc snapshot_get(struct txn_ro *txn, int64_t snapshot, struct state_key at, int64_t *ret_event);
 MUST_CHECK enum rc snapshot_set(struct txn_rw *txn, int64_t snapshot, struct state_key at, int64_t event,
                                 int64_t *ret_snapshot);
+/* Nothing stands at `at` any more; the same snapshot when nothing did. */
+MUST_CHECK enum rc snapshot_remove(struct txn_rw *txn, int64_t snapshot, struct state_key at, int64_t *ret_snapshot);
+/*
+ * Changes in one go: each node that they touch is written once. `event` 0: nothing stands there any more; the last change
+ * of a place counts. RC_TOO_LARGE above SNAPSHOT_CHANGES_MAX.
+ */
+enum { SNAPSHOT_CHANGES_MAX = 1 << 20 };
+MUST_CHECK enum rc snapshot_apply(struct txn_rw *txn, int64_t snapshot, const struct state_entry *changes,
+                                  size_t count, int64_t *ret_snapshot);
 
 typedef enum rc snapshot_fn(void *self, const struct state_entry *entry); /* not RC_OK ends the walk with that rc */
 /* All entries; `type` 0 for every type (entries of one type stand together in the tree). */
