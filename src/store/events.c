@@ -78,23 +78,19 @@ enum rc state_event(struct txn_ro *txn, struct arena *arena, int64_t snapshot, s
 				  : rc; /* the snapshot names an event that is not there */
 }
 
-enum rc events_between(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t from,
-    int64_t to, bool newest_first, size_t limit, struct event_row **ret_events, size_t *ret_count,
-    bool *ret_more)
+/* At most `limit` rows of the query, which asks for one more. */
+static enum rc event_page(struct query *q, struct arena *arena, size_t limit,
+    struct event_row **ret_events, size_t *ret_count, bool *ret_more)
 {
 	struct rows rows = ROWS(arena, struct event_row);
-	int64_t one_more = limit < INT32_MAX ? (int64_t)limit + 1 : INT32_MAX;
-	struct query CLEANUP(query_close) q =
-	    newest_first ? QUERY(txn, events_before, I(room), I(from), I(to), I(one_more))
-			 : QUERY(txn, events_after, I(room), I(from), I(to), I(one_more));
 	enum rc rc;
 	bool more = false;
-	while ((rc = query_step(&q)) == RC_OK) {
+	while ((rc = query_step(q)) == RC_OK) {
 		more = rows.count == limit;
 		struct event_row *row = more ? NULL : rows_add(&rows);
 		if (!row)
 			break;
-		*row = event_row(&q, arena);
+		*row = event_row(q, arena);
 	}
 	TRY(arena_status(arena));
 	if (rc != RC_OK && rc != RC_NOT_FOUND)
@@ -103,4 +99,27 @@ enum rc events_between(struct txn_ro *txn, struct arena *arena, int64_t room, in
 	*ret_count = rows.count;
 	*ret_more = more;
 	return RC_OK;
+}
+
+static int64_t one_more(size_t limit)
+{
+	return limit < INT32_MAX ? (int64_t)limit + 1 : INT32_MAX;
+}
+
+enum rc events_between(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t from,
+    int64_t to, bool newest_first, size_t limit, struct event_row **ret_events, size_t *ret_count,
+    bool *ret_more)
+{
+	struct query CLEANUP(query_close) q =
+	    newest_first ? QUERY(txn, events_before, I(room), I(from), I(to), I(one_more(limit)))
+			 : QUERY(txn, events_after, I(room), I(from), I(to), I(one_more(limit)));
+	return event_page(&q, arena, limit, ret_events, ret_count, ret_more);
+}
+
+enum rc events_aside(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t after,
+    size_t limit, struct event_row **ret_events, size_t *ret_count, bool *ret_more)
+{
+	struct query CLEANUP(query_close) q =
+	    QUERY(txn, events_aside, I(room), I(after), I(one_more(limit)));
+	return event_page(&q, arena, limit, ret_events, ret_count, ret_more);
 }

@@ -35,6 +35,12 @@ enum rc room_get(struct txn_ro *txn, struct arena *arena, int64_t room, struct r
 	return room_row(&q, arena, ret_room);
 }
 
+enum rc room_from(struct txn_ro *txn, struct arena *arena, int64_t room, struct room_row *ret_room)
+{
+	struct query CLEANUP(query_close) q = QUERY(txn, room_from, I(room));
+	return room_row(&q, arena, ret_room);
+}
+
 enum rc room_add(
     struct txn_rw *txn, str room_id, str version, bool public_listed, int64_t *ret_room)
 {

@@ -24,6 +24,8 @@ struct room_row {
 };
 MUST_CHECK enum rc room_find(struct txn_ro *txn, struct arena *arena, str room_id, struct room_row *ret_room);
 MUST_CHECK enum rc room_get(struct txn_ro *txn, struct arena *arena, int64_t room, struct room_row *ret_room);
+/* The first room whose number is not below `room`. RC_NOT_FOUND: there is none. */
+MUST_CHECK enum rc room_from(struct txn_ro *txn, struct arena *arena, int64_t room, struct room_row *ret_room);
 MUST_CHECK enum rc room_add(struct txn_rw *txn, str room_id, str version, bool public_listed, int64_t *ret_room);
 
 /* Forward extremities but for the head event, newest first. None while the room is not forked. */
@@ -71,8 +73,16 @@ struct snapshot_edit {
 	size_t count;
 };
 
+/* Whose rows of memberships an insert changed: in `arena`, each user once. Filled anew when the write runs again. */
+struct member_changes {
+	struct arena *arena;
+	int64_t *users;            /* nids */
+	size_t count;
+	bool departures;           /* a deactivated account is in the room again: it has a departure pending */
+};
+
 enum event_place {
-	EVENT_AT_HEAD,             /* the state before it is the room's current state; it becomes the head */
+	EVENT_AT_HEAD,             /* accepted; the state before it is the room's current state; it becomes the head */
 	EVENT_ON_FORK,             /* on other events, or refused: `before` and `current` are given */
 	EVENT_OUTLIER,
 };
@@ -107,12 +117,15 @@ struct event_insert {
 	str txn_id;
 	str redacts;                  /* event id in the same room to redact; empty: none */
 	str redacted_canonical;       /* what replaces its bytes */
+	struct member_changes *members; /* may be NULL */
 };
 
 /*
  * Inserts event, state change, memberships, redaction, head, forward extremities and auth chain in one go. The rows of
- * memberships follow the room's current state: on a fork, all that `current` changes. RC_CONFLICT (head moved),
- * RC_EXISTS (transaction id used: look it up with event_by_txn), RC_UNKNOWN_TOKEN (generation).
+ * memberships follow the room's current state: on a fork, all that `current` changes. A deactivated account that is
+ * joined, invited or knocking from then on has its departure from the room pending again, in its newest job.
+ * RC_CONFLICT (head moved), RC_EXISTS (transaction id used: look it up with event_by_txn; or the event is there),
+ * RC_UNKNOWN_TOKEN (generation), RC_TOO_LARGE (an edit of more than SNAPSHOT_CHANGES_MAX changes).
  */
 MUST_CHECK enum rc event_insert(struct txn_rw *txn, const struct event_insert *insert, int64_t *ret_event,
                                 int64_t *ret_pos);
@@ -138,6 +151,9 @@ MUST_CHECK enum rc state_event(struct txn_ro *txn, struct arena *arena, int64_t 
 MUST_CHECK enum rc events_between(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t from, int64_t to,
                                   bool newest_first, size_t limit, struct event_row **ret_events, size_t *ret_count,
                                   bool *ret_more);
+/* Events of a room that are not in the stream, with after < nid, ascending. */
+MUST_CHECK enum rc events_aside(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t after, size_t limit,
+                                struct event_row **ret_events, size_t *ret_count, bool *ret_more);
 
 /* Which rooms have events with since < pos <= to. Cost: the events of that span, or the rooms of the user, whichever is chosen. */
 MUST_CHECK enum rc rooms_changed_for(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t since, int64_t to,
@@ -146,8 +162,9 @@ MUST_CHECK enum rc rooms_changed_for(struct txn_ro *txn, struct arena *arena, in
 struct member_row {
 	int64_t room, user;
 	enum membership membership;
-	int64_t event;        /* nid of the member event */
-	int64_t pos;          /* its stream position */
+	/* nid of the member event; when a state resolution left none standing (LEAVE): of the event that it came with */
+	int64_t event;
+	int64_t pos;          /* stream position since which it is so: that of `event`, unless a resolution brought it back */
 	bool marked;          /* left by deactivation: derived from the event when it arrived */
 	bool forgotten;
 	str user_id, room_id;
