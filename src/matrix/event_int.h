@@ -12,7 +12,7 @@ static inline MUST_CHECK enum rc event_put_json(struct buf *buf, const struct ro
 	return version->strict_canonical_json ? canonical_put(buf, v, fail) : canonical_put_lenient(buf, v, fail);
 }
 
-/* Where the last of an event's depths lies: 2^53 − 1, and 2^63 − 1 where canonical JSON is not strict. */
+/* The greatest depth of an event: 2^53 − 1, and 2^63 − 1 where canonical JSON is not strict. */
 static inline int64_t event_depth_max(const struct room_version *version)
 {
 	return version->strict_canonical_json ? JSON_INTEGER_MAX : INT64_MAX;

