@@ -86,7 +86,8 @@ static void check_id(struct arena *arena, const struct event *event)
 static void check_power(const struct event *event)
 {
 	struct power_levels levels = power_levels_of(event, event);
-	struct json_iter iter = json_iter(json_get(event->content, STR("users")));
+	json users = json_get(event->content, STR("users"));
+	struct json_iter iter = json_iter(json_is_object(users) ? users : NULL);
 	str user;
 	json v;
 	int64_t level;
