@@ -1,7 +1,7 @@
 /*
- * Numbers of the lenient canonical form. The shortest digits are yyjson's; here they are set as Python's repr() sets
- * them, since that is what the servers of old rooms have signed: a point where it stands within 16 digits or behind
- * at most three zeros, else an exponent of at least two digits.
+ * Numbers of the lenient canonical form. The shortest digits are yyjson's; here they are set as Python's
+ * repr() sets them, since that is what the servers of old rooms have signed: a point where it stands within
+ * 16 digits or behind at most three zeros, else an exponent of at least two digits.
  */
 #include "codec/json_int.h"
 

@@ -41,9 +41,9 @@ bool json_is_integer(json v);                     /* an integer in ±(2^53−1) 
 
 bool json_text(json v, str *ret_text);            /* false: no string */
 bool json_integer(json v, int64_t *ret_value);    /* false: no integer in ±(2^53−1) */
-/* Beyond the numbers of canonical JSON, for events of old rooms: any integer that fits; what has a fraction or exponent. */
-bool json_int64(json v, int64_t *ret_value);
-bool json_double(json v, double *ret_value);
+/* Beyond the numbers of canonical JSON, for events of old rooms. */
+bool json_int64(json v, int64_t *ret_value);      /* false: no integer of 64 bits */
+bool json_double(json v, double *ret_value);      /* false: no number with a fraction or an exponent */
 bool json_bool(json v, bool *ret_value);
 str json_text_or(json v, str otherwise);
 str json_get_text(json object, str key);          /* empty when absent or not a string */

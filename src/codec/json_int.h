@@ -52,8 +52,8 @@ void json_keys_sort(json *keys, size_t count);
 json json_key_twice(struct arena *arena, json object);
 
 /*
- * Appends the number `v` as the lenient canonical form has it (canonical.h). False: it is a float beyond the range of a
- * double, and nothing was appended.
+ * Appends the number `v` as the lenient canonical form has it (canonical.h). False: it is a float beyond the
+ * range of a double, and nothing was appended.
  */
 bool json_put_any_number(struct buf *buf, json v);
 

@@ -1,8 +1,8 @@
 /*
- * Power levels as the auth rules read them (Client-Server API, m.room.power_levels; Room Versions, v12 creators).
- * A level that cannot be read counts as absent: the default that the specification gives for its place stands.
- * From v10 on the rules refuse an event with such a level wherever it stands (v10, rules 9.1 to 9.3), before that only
- * in `users` (v1, rule 10.1). Any thread.
+ * Power levels as the auth rules read them (Client-Server API, m.room.power_levels; Room Versions, v12
+ * creators). A level that cannot be read counts as absent: the default that the specification gives for its
+ * place stands. From v10 on the rules refuse an event with such a level wherever it stands (v10, rules 9.1 to
+ * 9.3), before that only in `users` (v1, rule 10.1). Any thread.
  */
 #ifndef EXEUNT_MATRIX_POWER_LEVELS_H
 #define EXEUNT_MATRIX_POWER_LEVELS_H
@@ -18,9 +18,10 @@ struct power_levels {
 };
 
 /*
- * Reads one level: an integer; before v10 also a text of a base 10 integer with an optional sign, leading zeroes and
- * white space (as Unicode defines it) around it; before v6 also a float, cut at its point. False: no level, among them
- * whatever lies beyond 64 bits. Room Versions, v1, "m.room.power_levels events accept values as strings" and "… as floats".
+ * Reads one level: an integer; before v10 also a text of a base 10 integer with an optional sign, leading
+ * zeroes and white space (as Unicode defines it) around it; before v6 also a float, cut at its point. False: no
+ * level, among them whatever lies beyond 64 bits. Room Versions, v1, "m.room.power_levels events accept values
+ * as strings" and "… as floats".
  */
 bool power_level_read(const struct room_version *version, json v, int64_t *ret_level);
 

@@ -73,82 +73,84 @@ static void levels_of_users(void **state)
 }
 
 /* One value by one version: the fragments v1-stringy-power-levels and v1-floaty-power-levels. */
+enum { NONE, FLOATS = 5, TEXTS = 9, ALL = 12 }; /* the last version that takes it */
+
+static const struct {
+	const char *value;
+	int last;
+	int64_t level;
+} one_level_rows[] = {
+	{"0", ALL, 0},
+	{"-0", ALL, 0},
+	{"100", ALL, 100},
+	{"-9007199254740991", ALL, -9007199254740991},
+	{"\"100\"", TEXTS, 100},
+	{"\"000100\"", TEXTS, 100},
+	{"\"+100\"", TEXTS, 100},
+	{"\"-100\"", TEXTS, -100},
+	{"\" 100 \"", TEXTS, 100},
+	{"\" 00100 \"", TEXTS, 100},
+	{"\" +100 \"", TEXTS, 100},
+	{"\" -100 \"", TEXTS, -100},
+	{"\"\\t\\n\\u000b\\f\\r 7\\r\\u0085\"", TEXTS, 7},
+	{"\"\\u00a0\\u1680\\u2000\\u200a\\u2028\\u2029\\u202f\\u205f\\u30007\\u3000\\u2003\"", TEXTS, 7},
+	{"\"-0\"", TEXTS, 0},
+	{"\"9223372036854775807\"", TEXTS, INT64_MAX},
+	{"\"-9223372036854775808\"", TEXTS, INT64_MIN},
+	{"\"9223372036854775808\"", NONE, 0},
+	{"\"-9223372036854775809\"", NONE, 0},
+	{"\"99999999999999999999999999\"", NONE, 0},
+	{"\"\"", NONE, 0},
+	{"\" \"", NONE, 0},
+	{"\"+\"", NONE, 0},
+	{"\"-\"", NONE, 0},
+	{"\"+-1\"", NONE, 0},
+	{"\"-+1\"", NONE, 0},
+	{"\"++1\"", NONE, 0},
+	{"\"--1\"", NONE, 0},
+	{"\"- 1\"", NONE, 0},
+	{"\"1 0\"", NONE, 0},
+	{"\"1.0\"", NONE, 0},
+	{"\"1e2\"", NONE, 0},
+	{"\"0x10\"", NONE, 0},
+	{"\"1_000\"", NONE, 0},
+	{"\"1a\"", NONE, 0},
+	{"\"\\u0967\"", NONE, 0},
+	{"\"\\u200b1\"", NONE, 0},
+	{"\"1\\u0000\"", NONE, 0},
+	{"50.57", FLOATS, 50},
+	{"-50.57", FLOATS, -50},
+	{"5.114698E4", FLOATS, 51146},
+	{"0.99", FLOATS, 0},
+	{"-0.99", FLOATS, 0},
+	{"1e3", FLOATS, 1000},
+	{"9223372036854774784.0", FLOATS, 9223372036854774784},
+	{"-9223372036854775808.0", FLOATS, INT64_MIN},
+	{"9223372036854775808.0", NONE, 0},
+	{"-9223372036854777856.0", NONE, 0},
+	{"1e300", NONE, 0},
+	{"1e309", NONE, 0},
+	{"18446744073709551615", NONE, 0},
+	{"123456789012345678901234567890", NONE, 0},
+	{"true", NONE, 0},
+	{"null", NONE, 0},
+	{"[1]", NONE, 0},
+	{"{}", NONE, 0},
+};
+
 static void one_level(void **state)
 {
 	(void)state;
-	enum { NONE, FLOATS = 5, TEXTS = 9, ALL = 12 }; /* the last version that takes it */
-	static const struct {
-		const char *value;
-		int last;
-		int64_t level;
-	} rows[] = {
-		{"0", ALL, 0},
-		{"-0", ALL, 0},
-		{"100", ALL, 100},
-		{"-9007199254740991", ALL, -9007199254740991},
-		{"\"100\"", TEXTS, 100},
-		{"\"000100\"", TEXTS, 100},
-		{"\"+100\"", TEXTS, 100},
-		{"\"-100\"", TEXTS, -100},
-		{"\" 100 \"", TEXTS, 100},
-		{"\" 00100 \"", TEXTS, 100},
-		{"\" +100 \"", TEXTS, 100},
-		{"\" -100 \"", TEXTS, -100},
-		{"\"\\t\\n\\u000b\\f\\r 7\\r\\u0085\"", TEXTS, 7},
-		{"\"\\u00a0\\u1680\\u2000\\u200a\\u2028\\u2029\\u202f\\u205f\\u30007\\u3000\\u2003\"", TEXTS, 7},
-		{"\"-0\"", TEXTS, 0},
-		{"\"9223372036854775807\"", TEXTS, INT64_MAX},
-		{"\"-9223372036854775808\"", TEXTS, INT64_MIN},
-		{"\"9223372036854775808\"", NONE, 0},
-		{"\"-9223372036854775809\"", NONE, 0},
-		{"\"99999999999999999999999999\"", NONE, 0},
-		{"\"\"", NONE, 0},
-		{"\" \"", NONE, 0},
-		{"\"+\"", NONE, 0},
-		{"\"-\"", NONE, 0},
-		{"\"+-1\"", NONE, 0},
-		{"\"-+1\"", NONE, 0},
-		{"\"++1\"", NONE, 0},
-		{"\"--1\"", NONE, 0},
-		{"\"- 1\"", NONE, 0},
-		{"\"1 0\"", NONE, 0},
-		{"\"1.0\"", NONE, 0},
-		{"\"1e2\"", NONE, 0},
-		{"\"0x10\"", NONE, 0},
-		{"\"1_000\"", NONE, 0},
-		{"\"1a\"", NONE, 0},
-		{"\"\\u0967\"", NONE, 0},
-		{"\"\\u200b1\"", NONE, 0},
-		{"\"1\\u0000\"", NONE, 0},
-		{"50.57", FLOATS, 50},
-		{"-50.57", FLOATS, -50},
-		{"5.114698E4", FLOATS, 51146},
-		{"0.99", FLOATS, 0},
-		{"-0.99", FLOATS, 0},
-		{"1e3", FLOATS, 1000},
-		{"9223372036854774784.0", FLOATS, 9223372036854774784},
-		{"-9223372036854775808.0", FLOATS, INT64_MIN},
-		{"9223372036854775808.0", NONE, 0},
-		{"-9223372036854777856.0", NONE, 0},
-		{"1e300", NONE, 0},
-		{"1e309", NONE, 0},
-		{"18446744073709551615", NONE, 0},
-		{"123456789012345678901234567890", NONE, 0},
-		{"true", NONE, 0},
-		{"null", NONE, 0},
-		{"[1]", NONE, 0},
-		{"{}", NONE, 0},
-	};
 	size_t count;
 	const struct room_version *versions = room_version_all(&count);
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+	for (size_t i = 0; i < COUNT_OF(one_level_rows); i++) {
 		json v;
-		assert_rc_of(json_parse(&arena, str_of(rows[i].value), &v, NULL), RC_OK, rows[i].value);
+		assert_rc_of(json_parse(&arena, str_of(one_level_rows[i].value), &v, NULL), RC_OK, one_level_rows[i].value);
 		for (int n = 1; n <= (int)count; n++) {
 			int64_t level = 424242;
 			bool is_level = power_level_read(&versions[n - 1], v, &level);
-			if (is_level != (n <= rows[i].last) || level != (is_level ? rows[i].level : 424242))
-				fail_msg("%s in version %d: %d, %lld", rows[i].value, n, is_level, (long long)level);
+			if (is_level != (n <= one_level_rows[i].last) || level != (is_level ? one_level_rows[i].level : 424242))
+				fail_msg("%s in version %d: %d, %lld", one_level_rows[i].value, n, is_level, (long long)level);
 		}
 	}
 	assert_false(power_level_read(&versions[0], NULL, &(int64_t){0}));
