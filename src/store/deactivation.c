@@ -1,4 +1,4 @@
-#include "store/deactivation.h"
+#include "store/deactivation_int.h"
 
 #include "base/fault.h"
 #include "store/accounts.h"
@@ -215,6 +215,22 @@ enum rc departure_retry(
 	TRY(RUN_COUNTED(
 	    txn, &changes, departure_retry, T(reason), I(next_try_ms), I(job), I(room)));
 	return changes == 0 ? RC_CONFLICT : RC_OK;
+}
+
+enum rc departure_renew(struct txn_rw *txn, int64_t user, int64_t room, bool *ret_pending)
+{
+	int64_t job, generation, changes;
+	*ret_pending = false;
+	enum rc rc = NUMBER(&txn->ro, &job, deactivation_of_user, I(user));
+	if (rc != RC_OK)
+		return rc == RC_NOT_FOUND ? RC_OK : rc;
+	rc = NUMBER(&txn->ro, &generation, account_generation, I(user));
+	if (rc != RC_NOT_FOUND)
+		return rc; /* active again */
+	TRY(RUN_COUNTED(txn, &changes, departure_renew, I(job), I(room)));
+	FAULT("deactivation.departure.renewed");
+	*ret_pending = true;
+	return changes == 0 ? RC_OK : RUN(txn, deactivation_reopen, I(job));
 }
 
 /* ---- reading ---- */

@@ -1,8 +1,11 @@
 /* Inserting events: at the head of their room, on a fork of it, or without a place. */
+#include "base/fault.h"
 #include "store/accounts.h"
 #include "store/events_int.h"
 #include "store/members_int.h"
 #include "store/store_int.h"
+
+enum { EDIT_ARENA_BYTES = 64 << 20 };
 
 static enum rc extremities_remove(struct txn_rw *txn, const struct event_insert *in)
 {
@@ -65,7 +68,70 @@ static enum rc place_at_head(struct txn_rw *txn, const struct event_insert *in, 
 		TRY(extremities_remove(txn, in));
 	if (in->membership == MEMBERSHIP_NONE || in->member_user_id.n == 0)
 		return RC_OK;
-	return membership_put(txn, in, at->event, at->pos);
+	return membership_put(txn, in, at);
+}
+
+/* ---- on a fork ---- */
+
+/* The snapshot that an edit describes. */
+static enum rc edit_apply(struct txn_rw *txn, const struct snapshot_edit *edit, int64_t event,
+    int64_t *ret_snapshot)
+{
+	struct arena CLEANUP(arena_release) arena;
+	arena_init(&arena, EDIT_ARENA_BYTES);
+	if (edit->count > SNAPSHOT_CHANGES_MAX)
+		return RC_TOO_LARGE;
+	struct state_entry *entries = arena_array(&arena, struct state_entry, edit->count);
+	TRY(arena_status(&arena));
+	for (size_t i = 0; i < edit->count; i++) {
+		const struct state_change *change = &edit->changes[i];
+		TRY(type_nid_make(txn, change->type, &entries[i].at.type));
+		TRY(key_nid_make(txn, change->state_key, &entries[i].at.key));
+		entries[i].event = change->event == EVENT_ITSELF ? event : change->event;
+	}
+	return snapshot_apply(txn, edit->base, entries, edit->count, ret_snapshot);
+}
+
+static bool is_replaced(const struct event_insert *in, int64_t event)
+{
+	for (size_t i = 0; i < in->replaced_head_count; i++)
+		if (in->replaced_heads[i] == event)
+			return true;
+	return false;
+}
+
+/* The event is the newest forward extremity; the old head may stay one beside it. */
+static enum rc head_fork(struct txn_rw *txn, const struct event_insert *in, const struct placing *at)
+{
+	int64_t changes;
+	TRY(RUN_COUNTED(txn, &changes, room_fork, I(at->event), I(in->depth), I(at->pos),
+	    I(at->current), I(in->room), I(in->expected_head)));
+	if (changes != 1)
+		return RC_CONFLICT;
+	TRY(extremities_remove(txn, in));
+	FAULT("store.fork.head");
+	if (in->expected_head == 0 || is_replaced(in, in->expected_head))
+		return RC_OK;
+	return RUN(txn, extremity_add, I(in->room), I(in->expected_head));
+}
+
+/* A rejected event is in no state after it; one that is not accepted changes nothing of the room. */
+static enum rc place_on_fork(struct txn_rw *txn, const struct event_insert *in, struct placing *at)
+{
+	int64_t now;
+	TRY(room_now(txn, in->room, in->expected_head, &now));
+	TRY(edit_apply(txn, &in->before, at->event, &at->before));
+	at->snapshot = at->before;
+	if (in->is_state && in->verdict != EVENT_REJECTED)
+		TRY(state_enter(txn, at));
+	at->current = now;
+	if (in->verdict != EVENT_ACCEPTED)
+		return RC_OK;
+	FAULT("store.fork.before");
+	at->pos = txn_next_pos(txn);
+	TRY(edit_apply(txn, &in->current, at->event, &at->current));
+	TRY(head_fork(txn, in, at));
+	return memberships_follow(txn, in, at, now);
 }
 
 /* ---- the row ---- */
@@ -92,9 +158,9 @@ static enum rc place(struct txn_rw *txn, const struct event_insert *in, struct p
 {
 	switch (in->place) {
 	case EVENT_AT_HEAD:
-		return place_at_head(txn, in, at);
+		return in->verdict == EVENT_ACCEPTED ? place_at_head(txn, in, at) : RC_INVALID_PARAM;
 	case EVENT_ON_FORK:
-		return RC_INVALID_PARAM;
+		return place_on_fork(txn, in, at);
 	case EVENT_OUTLIER:
 		break;
 	}
@@ -108,6 +174,8 @@ static enum rc insert(struct txn_rw *txn, const struct event_insert *in, struct 
 	TRY(type_nid_make(txn, in->type, &at->type));
 	if (in->is_state)
 		TRY(key_nid_make(txn, in->state_key, &at->key));
+	if (in->members)
+		*in->members = (struct member_changes){.arena = in->members->arena};
 	TRY(place(txn, in, at));
 	TRY(event_write(txn, in, at));
 	if (in->redacts.n > 0)

@@ -1,5 +1,5 @@
-/* Memberships: one current row for a user in a room, derived from the member event when it arrived. */
-#include "store/members_int.h"
+/* Reading memberships: one current row for a user in a room. */
+#include "store/rooms.h"
 #include "store/rows_int.h"
 #include "store/store_int.h"
 
@@ -27,33 +27,6 @@ bool membership_parse(str text, enum membership *ret_membership)
 		}
 	}
 	return false;
-}
-
-static enum rc membership_now(
-    struct txn_ro *txn, int64_t room, int64_t user, enum membership *ret_membership)
-{
-	int64_t membership = MEMBERSHIP_NONE;
-	enum rc rc = NUMBER(txn, &membership, membership_get, I(room), I(user));
-	if (rc != RC_OK && rc != RC_NOT_FOUND)
-		return rc;
-	*ret_membership = (enum membership)membership;
-	return RC_OK;
-}
-
-enum rc membership_put(
-    struct txn_rw *txn, const struct event_insert *in, int64_t event, int64_t pos)
-{
-	int64_t user;
-	enum membership before;
-	TRY(user_nid_make(txn, in->member_user_id, &user));
-	TRY(membership_now(&txn->ro, in->room, user, &before));
-	TRY(RUN(txn, membership_put, I(in->room), I(user), I(in->membership), I(event), I(pos),
-	    I(in->marked), T(in->member_displayname), T(in->member_avatar_url)));
-	int joined = (in->membership == MEMBERSHIP_JOIN) - (before == MEMBERSHIP_JOIN);
-	int invited = (in->membership == MEMBERSHIP_INVITE) - (before == MEMBERSHIP_INVITE);
-	if (joined == 0 && invited == 0)
-		return RC_OK;
-	return RUN(txn, room_members_add, I(joined), I(invited), I(in->room));
 }
 
 static struct member_row member_row(const struct query *q, struct arena *arena)
