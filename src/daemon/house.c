@@ -41,6 +41,14 @@ static enum rc open_store(struct house *house, struct fail *fail)
 	return store_open(&config, &house->store, fail);
 }
 
+/* Parked polls look again and find their token gone. */
+static void on_sessions_dropped(void *self, int64_t user)
+{
+	struct house *house = self;
+	if (house->notifier)
+		notify_user(house->notifier, user);
+}
+
 static enum rc open_accounts(struct house *house)
 {
 	const struct settings *settings = house->settings;
@@ -58,6 +66,8 @@ static enum rc open_accounts(struct house *house)
 		.sessions_cached_max = SESSIONS_CACHED_MAX,
 		.uia_sessions_max = UIA_SESSIONS_MAX,
 		.uia_session_life_ms = UIA_SESSION_LIFE_MS,
+		.on_sessions_dropped = on_sessions_dropped,
+		.self = house,
 	};
 	return accounts_new(&config, &house->accounts);
 }
@@ -111,7 +121,6 @@ static void on_deactivated(void *self, int64_t user)
 	struct house *house = self;
 	accounts_drop_sessions(house->accounts, user);
 	sync_drop_typing(house->syncs, user);
-	notify_user(house->notifier, user); /* parked polls look again and find their token gone */
 }
 
 static enum rc open_deactivations(struct house *house)

@@ -39,6 +39,8 @@ str accounts_server_name(const struct accounts *accounts)
 void accounts_drop_sessions(struct accounts *accounts, int64_t user)
 {
 	session_cache_drop_user(accounts->sessions, user);
+	if (accounts->config.on_sessions_dropped)
+		accounts->config.on_sessions_dropped(accounts->config.self, user);
 }
 
 static enum rc write_retire(struct txn_rw *txn, void *arg, struct fail *fail)

@@ -26,6 +26,9 @@ struct accounts_config {
 	size_t sessions_cached_max;
 	size_t uia_sessions_max;
 	int64_t uia_session_life_ms;
+	/* Tokens of this user may be void from now on: whoever waits under one is to look again. May be NULL; any thread. */
+	void (*on_sessions_dropped)(void *self, int64_t user);
+	void *self;
 };
 
 MUST_CHECK enum rc accounts_new(const struct accounts_config *config, struct accounts **ret_accounts);
