@@ -99,10 +99,17 @@ static enum rc redaction_read(struct txn_ro *txn, struct arena *arena, str room_
 	return buf_finish(&buf, &data->redacted_because);
 }
 
+/* Peers choose origin_server_ts, from the least to the greatest integer. */
+static int64_t age_of(const struct event_row *event, int64_t now_ms)
+{
+	int64_t ts_ms = event->ts_ms > 0 ? event->ts_ms : 0;
+	return now_ms > ts_ms ? now_ms - ts_ms : 0;
+}
+
 enum rc room_event_put(struct txn_ro *txn, struct arena *arena, struct buf *out, const struct room_view *view,
                        const struct event_row *event, enum event_form form, int64_t device, int64_t now_ms)
 {
-	struct event_unsigned data = {.age_ms = now_ms > event->ts_ms ? now_ms - event->ts_ms : 0};
+	struct event_unsigned data = {.age_ms = age_of(event, now_ms)};
 	if (form == EVENT_FORM_STRIPPED) {
 		event_put_client(out, event->canonical, event->event_id, view->room.room_id, form, NULL);
 		return buf_status(out);
