@@ -4,10 +4,16 @@
  * A chain cover. Every state event of a type that can authorise others (create, power levels, join rules, member,
  * third-party invite) stands in a chain at a sequence number; it reaches all earlier events of its chain. A chain goes
  * on where an event cites the newest of the chain of its own (type, state key), else a new one begins; its number is
- * the nid of its first event. Auth events in other chains become links, but for those that follow from an earlier
- * event of the same chain. So the index has one row for each such event and at most one for each of its auth events,
- * mostly none: near-linear in events. What an event reaches is a walk over chains (one visit each), not over events.
- * Message events are not in it: nothing cites them.
+ * the nid of its first event. Auth events in other chains become links, but for those to which another auth event leads
+ * anyway. So the index has one row for each such event and at most one for each of its auth events, mostly none:
+ * near-linear in events. Other state events have links only, since nothing cites them, and messages nothing at all.
+ *
+ * What an event reaches is a walk over chains (each link followed once), not over events. What the states agree on is
+ * found from the other end: from a chain up through the links into it, newest first, to an event that stands in
+ * the state; that is mostly the first one, and what was found of a chain holds for all later questions.
+ *
+ * An event that cites such of another room, or of a type that authorises nothing, is refused; the index leaves
+ * those citations out.
  */
 #ifndef EXEUNT_STORE_AUTH_CHAINS_H
 #define EXEUNT_STORE_AUTH_CHAINS_H

@@ -16,6 +16,8 @@ static const enum statement checks[] = {
     STMT_check_membership_events,
     STMT_check_heads,
     STMT_check_extremities,
+    STMT_check_auth_chains,
+    STMT_check_auth_links,
     STMT_check_snapshots,
     STMT_check_member_counts,
     STMT_check_positions,

@@ -1,7 +1,7 @@
 /* Inserting events: at the head of their room, on a fork of it, or without a place. */
 #include "base/fault.h"
 #include "store/accounts.h"
-#include "store/events_int.h"
+#include "store/auth_chains_int.h"
 #include "store/members_int.h"
 #include "store/store_int.h"
 
@@ -178,6 +178,8 @@ static enum rc insert(struct txn_rw *txn, const struct event_insert *in, struct 
 		*in->members = (struct member_changes){.arena = in->members->arena};
 	TRY(place(txn, in, at));
 	TRY(event_write(txn, in, at));
+	if (in->is_state && !at->was_outlier)
+		TRY(auth_index_add(txn, in, at));
 	if (in->redacts.n > 0)
 		TRY(RUN(txn, event_redact, I(at->event),
 		    B(in->redacted_canonical.p, in->redacted_canonical.n), T(in->redacts),
