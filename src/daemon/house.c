@@ -78,7 +78,9 @@ static void on_event(void *self, const struct event_news *news)
 	notify_room(house->notifier, news->room);
 	if (news->member)
 		notify_user(house->notifier, news->member);
-	if (news->is_fork && house->deactivations)
+	for (size_t i = 0; news->members && i < news->members->count; i++)
+		notify_user(house->notifier, news->members->users[i]);
+	if (news->members && news->members->departures && house->deactivations)
 		deactivations_wake(house->deactivations);
 }
 

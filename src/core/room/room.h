@@ -26,7 +26,8 @@ struct event_news {
 	bool is_state;
 	enum membership membership;  /* of member events: of `member` */
 	int64_t member;              /* user nid whose membership it is; 0 */
-	bool is_fork;                /* the state was resolved: it may have changed in more than this event */
+	/* Events of others: all whose memberships changed, which a resolved state may do to many; NULL otherwise. */
+	const struct member_changes *members;
 };
 
 struct rooms_config {
