@@ -13,6 +13,7 @@ enum {
 	BATCH_ARENA_BYTES = 64 * 1024 * 1024,
 	BATCH_MAX = 1000,
 	RETRY_DOUBLINGS_MAX = 20,
+	RETRIES_AT_ONCE = 3, /* after a conflict */
 	RUNNER_NICE = 10, /* threads that answer clients come first, yet a busy machine does not stop it */
 	TROUBLE_PAUSE_MAX_MS = 30000, /* of the store: when a disk has room again, nobody waits for an hour */
 };
@@ -119,6 +120,12 @@ static int64_t retry_delay_ms(const struct deactivations_config *config, int64_t
 	return delay + (int64_t)rng_below(config->rng, (uint64_t)delay / 4 + 1);
 }
 
+/* What the leave was built on failed, and the next one is built on the room as it stands: no reason to wait at first. */
+static int64_t outcome_delay_ms(const struct deactivations_config *config, enum rc outcome, int64_t attempts)
+{
+	return outcome == RC_CONFLICT && attempts < RETRIES_AT_ONCE ? 0 : retry_delay_ms(config, attempts);
+}
+
 struct retries {
 	const struct deactivations_config *config;
 	const struct departure *departures;
@@ -135,7 +142,7 @@ static enum rc write_retries(struct txn_rw *txn, void *arg, struct fail *fail)
 		const struct departure *departure = &retries->departures[i];
 		if (retries->outcomes[i] == RC_OK)
 			continue;
-		int64_t next_ms = now_ms + retry_delay_ms(retries->config, departure->attempts);
+		int64_t next_ms = now_ms + outcome_delay_ms(retries->config, retries->outcomes[i], departure->attempts);
 		enum rc rc = departure_retry(txn, departure->job, departure->room,
 		                             str_of(rc_sentence(retries->outcomes[i])), next_ms);
 		if (rc != RC_OK && rc != RC_CONFLICT) /* a conflict: it ended meanwhile */

@@ -154,7 +154,7 @@ static enum rc departure_write(struct txn_rw *txn, const struct departing *depar
 	if (leave->has_event) {
 		struct chain_link *prev = leave->write.prev;
 		leave->write.link->nid = LINK_FAILED;
-		if (prev && prev->nid == LINK_FAILED)
+		if ((prev && prev->nid == LINK_FAILED) || FAULT_FAILS("deactivation.departure.conflict"))
 			return RC_CONFLICT;
 		event_id = leave->write.insert.event_id;
 	} else if (leave->state != DEPARTURE_REFUSED) {

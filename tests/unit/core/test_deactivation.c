@@ -246,6 +246,31 @@ static struct departure departure_in(struct deact_rig *rig, int64_t user, str ro
 	return found.departure;
 }
 
+/* On a clock that stands, a room that waited for its next try would never be left. */
+static void a_conflict_is_tried_again_at_once(void **state)
+{
+	static const struct timespec pause = {.tv_nsec = 1000000};
+	struct deact_rig *rig = *state;
+	struct actor alice = rig_user(rig->room, "alice"), bob = rig_user(rig->room, "bob");
+	str rooms[6];
+	join_rooms(rig, &alice, &bob, rooms, COUNT_OF(rooms));
+	room_rig_restart(rig->room, "deactivation.departure.conflict:2:fail");
+	runner_open(rig, true);
+	accept_deactivation(rig, &bob, false);
+	struct deactivation job = job_of(rig, bob.user);
+	for (int i = 0; i < WAIT_MS && !job.finished_ms; i++) {
+		nanosleep(&pause, NULL);
+		job = job_of(rig, bob.user);
+	}
+	assert_int_equal(job.left, COUNT_OF(rooms));
+	int64_t attempts = 0;
+	for (size_t i = 0; i < COUNT_OF(rooms); i++) {
+		attempts += departure_in(rig, bob.user, rooms[i]).attempts;
+		assert_one_marked_leave(rig, rooms[i], &bob);
+	}
+	assert_int_equal(attempts, 1);
+}
+
 static void ends_by_others_are_named(void **state)
 {
 	struct deact_rig *rig = *state;
@@ -413,6 +438,7 @@ int main(void)
 		TEST(nobody_and_no_rooms),
 		TEST(a_stopped_runner_is_followed),
 		TEST(failed_commits_are_tried_again),
+		TEST(a_conflict_is_tried_again_at_once),
 		TEST(ends_by_others_are_named),
 		TEST(many_calls_are_one_job),
 		TEST(erase_comes_later),
