@@ -1,4 +1,4 @@
-/* createRoom, and the memberships: join, leave, forget, invite, kick, ban, unban. */
+/* createRoom, and the memberships: join, knock, leave, forget, invite, kick, ban, unban. */
 #include "api/endpoints.h"
 #include "core/room/directory.h"
 #include "core/room/membership.h"
@@ -85,6 +85,15 @@ enum rc client_join_room(struct api_request *rq)
 {
 	TRY(change_self(rq, rq->path_params[0], room_join));
 	return answer_room(rq, rq->path_params[0], STR_EMPTY);
+}
+
+/* POST /knock/{roomIdOrAlias} */
+enum rc client_knock(struct api_request *rq)
+{
+	str room_id;
+	TRY(room_resolve(rq->ctx->rooms, rq->arena, rq->path_params[0], &room_id, &rq->fail));
+	TRY(change_self(rq, room_id, room_knock));
+	return answer_room(rq, room_id, STR_EMPTY);
 }
 
 enum rc client_leave(struct api_request *rq)

@@ -1,12 +1,10 @@
 /*
- * Membership: the gate, the verbs (join, leave, invite, kick, ban, unban), and member events that a client writes
- * as state, which are the same verbs by another name.
+ * Membership: the gate, the verbs (join, knock, leave, invite, kick, ban, unban), and member events that a client
+ * writes as state, which are the same verbs by another name.
  */
-#include "core/room/room_int.h"
+#include "core/room/membership_int.h"
 
-enum { AUTHORISERS_SCRATCH_BYTES = 4 << 20 };
-
-enum verb { VERB_STATE, VERB_JOIN, VERB_LEAVE, VERB_INVITE, VERB_KICK, VERB_BAN, VERB_UNBAN };
+enum verb { VERB_STATE, VERB_JOIN, VERB_KNOCK, VERB_LEAVE, VERB_INVITE, VERB_KICK, VERB_BAN, VERB_UNBAN };
 
 bool user_is_ours(const struct rooms *rooms, str user_id)
 {
@@ -111,113 +109,6 @@ enum rc membership_content(struct build *build, enum membership membership, str 
 	return buf_finish(&buf, ret_content);
 }
 
-/* Is the actor joined to one of the rooms that the join rule names? */
-static enum rc allowed_by_other_room(struct build *build, int64_t user, bool *ret_allowed)
-{
-	const struct event *rules = build_state(build, STR("m.room.join_rules"), STR_EMPTY);
-	struct txn_ro *txn;
-	TRY(build->rc);
-	TRY(build_txn(build, &txn));
-	*ret_allowed = false;
-	struct json_iter iter = json_iter(rules ? json_get(rules->content, STR("allow")) : NULL);
-	json rule;
-	while (!*ret_allowed && json_next(&iter, NULL, &rule)) {
-		struct room_row room;
-		struct member_row member;
-		if (!str_eq(json_get_text(rule, STR("type")), STR("m.room_membership")))
-			continue;
-		enum rc rc = room_find(txn, build->arena, json_get_text(rule, STR("room_id")), &room);
-		if (rc == RC_OK)
-			rc = member_get(txn, build->arena, room.room, user, &member);
-		if (rc != RC_OK && rc != RC_NOT_FOUND)
-			return rc;
-		*ret_allowed = rc == RC_OK && member.membership == MEMBERSHIP_JOIN;
-	}
-	return RC_OK;
-}
-
-struct authoriser_search {
-	struct build *build;
-	struct power_levels levels;
-	int64_t needed;
-	str found;     /* in the build's arena */
-};
-
-static enum rc authoriser_seen(void *self, const struct member_row *member)
-{
-	struct authoriser_search *search = self;
-	if (!user_is_ours(search->build->head->rooms, member->user_id) ||
-	    power_of_user(&search->levels, member->user_id) < search->needed)
-		return RC_OK;
-	search->found = arena_dup(search->build->arena, member->user_id);
-	return RC_EXISTS; /* ends the walk */
-}
-
-/* A joined user of ours with the power to invite: join_authorised_via_users_server. */
-static enum rc authoriser_find(struct build *build, str *ret_user_id)
-{
-	struct arena scratch CLEANUP(arena_release);
-	arena_init(&scratch, AUTHORISERS_SCRATCH_BYTES);
-	struct authoriser_search search = {.build = build, .levels = build_power_levels(build)};
-	struct txn_ro *txn;
-	TRY(build->rc);
-	TRY(build_txn(build, &txn));
-	search.needed = power_for_action(&search.levels, STR("invite"));
-	enum rc rc = members_of_room(txn, &scratch, build->head->room, MEMBERSHIP_JOIN, authoriser_seen, &search);
-	if (rc != RC_OK && rc != RC_EXISTS)
-		return rc;
-	if (!search.found.n)
-		return fail_set(build->fail, RC_FORBIDDEN, "Nobody in the room could authorise this join");
-	*ret_user_id = search.found;
-	return RC_OK;
-}
-
-static bool join_is_restricted(struct build *build)
-{
-	const struct event *rules = build_state(build, STR("m.room.join_rules"), STR_EMPTY);
-	str rule = rules ? json_get_text(rules->content, STR("join_rule")) : STR_EMPTY;
-	const struct room_version *version = build->head->version;
-	return (version->restricted_join && str_eq(rule, STR("restricted"))) ||
-	       (version->knock_restricted_join && str_eq(rule, STR("knock_restricted")));
-}
-
-/*
- * Who authorises a join to a restricted room is found here, and never taken from a client: our signature under the
- * event would vouch for it.
- */
-static enum rc join_authorise(struct build *build, struct event_request *request, json content,
-                              enum membership before)
-{
-	str key = STR("join_authorised_via_users_server"), authoriser = STR_EMPTY;
-	bool needs = join_is_restricted(build) && before != MEMBERSHIP_JOIN && before != MEMBERSHIP_INVITE;
-	TRY(build->rc);
-	if (!needs && !json_get(content, key))
-		return RC_OK;
-	bool allowed = true;
-	if (needs)
-		TRY(allowed_by_other_room(build, request->actor.user, &allowed));
-	if (!allowed)
-		return fail_set(build->fail, RC_FORBIDDEN, "You are in none of the rooms that this room admits from");
-	if (needs)
-		TRY(authoriser_find(build, &authoriser));
-	struct buf buf;
-	buf_init(&buf, build->arena, EVENT_MAX_BYTES);
-	buf_putc(&buf, '{');
-	struct json_iter iter = json_iter(content);
-	str name;
-	json value;
-	while (json_next(&iter, &name, &value)) {
-		if (str_eq(name, key))
-			continue;
-		json_put_key(&buf, name);
-		json_put(&buf, value);
-	}
-	put_text_member(&buf, key, authoriser);
-	buf_putc(&buf, '}');
-	request->parsed = NULL;
-	return buf_finish(&buf, &request->content);
-}
-
 static enum rc gate_before(struct event_op *op, struct build *build, const struct event_request *request,
                            enum membership membership)
 {
@@ -240,8 +131,16 @@ enum rc membership_check(struct event_op *op, struct build *build, struct event_
 	enum membership before = build_membership(build, request->state_key);
 	TRY(build->rc);
 	if (membership == MEMBERSHIP_JOIN)
-		return join_authorise(build, request, content, before);
+		return restricted_join_prepare(build, request, content, before);
 	return RC_OK;
+}
+
+/* A knock that says nothing new. */
+static bool knock_is_same(const struct event_op *op, struct build *build)
+{
+	const struct event *knock = build_state(build, STR("m.room.member"), op->want.state_key);
+	str reason = op->verb_change->reason;
+	return !reason.n || (knock && str_eq(json_get_text(knock->content, STR("reason")), reason));
 }
 
 /* What a verb demands of the membership that stands there; settles it when nothing is to be done. */
@@ -250,11 +149,16 @@ static enum rc verb_check(struct event_op *op, struct build *build, enum members
 	str target = op->want.state_key;
 	bool in_room = before == MEMBERSHIP_JOIN || before == MEMBERSHIP_INVITE || before == MEMBERSHIP_KNOCK;
 	bool done = (op->verb == VERB_JOIN && before == MEMBERSHIP_JOIN) ||
-	            (op->verb == VERB_LEAVE && before == MEMBERSHIP_LEAVE);
+	            (op->verb == VERB_LEAVE && before == MEMBERSHIP_LEAVE) ||
+	            (op->verb == VERB_KNOCK && before == MEMBERSHIP_KNOCK && knock_is_same(op, build));
 	if (done) {
 		op_settle(op, build, build_state(build, STR("m.room.member"), target));
 		return arena_status(op->arena);
 	}
+	if (op->verb == VERB_KNOCK && before == MEMBERSHIP_JOIN)
+		return fail_set(op->fail, RC_FORBIDDEN, "You are in this room already");
+	if (op->verb == VERB_KNOCK && before == MEMBERSHIP_INVITE)
+		return fail_set(op->fail, RC_FORBIDDEN, "You are invited to this room: join it");
 	if (op->verb == VERB_LEAVE && before == MEMBERSHIP_NONE)
 		return fail_set(op->fail, RC_FORBIDDEN, "You are not in this room");
 	if (op->verb == VERB_KICK && !in_room)
@@ -265,9 +169,9 @@ static enum rc verb_check(struct event_op *op, struct build *build, enum members
 }
 
 static const enum membership membership_of_verb[] = {
-	[VERB_STATE] = MEMBERSHIP_NONE,   [VERB_JOIN] = MEMBERSHIP_JOIN,   [VERB_LEAVE] = MEMBERSHIP_LEAVE,
-	[VERB_INVITE] = MEMBERSHIP_INVITE, [VERB_KICK] = MEMBERSHIP_LEAVE, [VERB_BAN] = MEMBERSHIP_BAN,
-	[VERB_UNBAN] = MEMBERSHIP_LEAVE,
+	[VERB_STATE] = MEMBERSHIP_NONE,  [VERB_JOIN] = MEMBERSHIP_JOIN,     [VERB_KNOCK] = MEMBERSHIP_KNOCK,
+	[VERB_LEAVE] = MEMBERSHIP_LEAVE, [VERB_INVITE] = MEMBERSHIP_INVITE, [VERB_KICK] = MEMBERSHIP_LEAVE,
+	[VERB_BAN] = MEMBERSHIP_BAN,     [VERB_UNBAN] = MEMBERSHIP_LEAVE,
 };
 
 static enum rc verb_prepare(struct event_op *op, struct build *build, struct event_request *request)
@@ -278,7 +182,7 @@ static enum rc verb_prepare(struct event_op *op, struct build *build, struct eve
 	TRY(verb_check(op, build, before));
 	if (op->settled)
 		return RC_OK;
-	bool with_profile = op->verb == VERB_JOIN || op->verb == VERB_INVITE;
+	bool with_profile = op->verb == VERB_JOIN || op->verb == VERB_KNOCK || op->verb == VERB_INVITE;
 	return membership_content(build, membership_of_verb[op->verb], request->state_key, with_profile,
 	                          change->reason, change->content, &request->content);
 }
@@ -301,7 +205,7 @@ static enum rc verb_run(struct rooms *rooms, struct arena *arena, const struct m
 		.prepare = verb_prepare,
 		.verb = (int)verb,
 		.verb_change = change,
-		.no_room_rc = verb == VERB_JOIN || verb == VERB_LEAVE ? RC_NOT_FOUND : RC_FORBIDDEN,
+		.no_room_rc = verb == VERB_JOIN || verb == VERB_KNOCK || verb == VERB_LEAVE ? RC_NOT_FOUND : RC_FORBIDDEN,
 		.want = {
 			.actor = change->actor,
 			.type = STR("m.room.member"),
@@ -315,6 +219,12 @@ static enum rc verb_run(struct rooms *rooms, struct arena *arena, const struct m
 enum rc room_join(struct rooms *rooms, struct arena *arena, const struct membership_change *change, struct fail *fail)
 {
 	return verb_run(rooms, arena, change, VERB_JOIN, fail);
+}
+
+enum rc room_knock(struct rooms *rooms, struct arena *arena, const struct membership_change *change,
+                   struct fail *fail)
+{
+	return verb_run(rooms, arena, change, VERB_KNOCK, fail);
 }
 
 enum rc room_leave(struct rooms *rooms, struct arena *arena, const struct membership_change *change,

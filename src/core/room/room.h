@@ -91,6 +91,7 @@ struct membership_change {
 	str content;          /* further members of the content as a JSON object (join body …); empty: none. Markers are refused. */
 };
 MUST_CHECK enum rc room_join(struct rooms *rooms, struct arena *arena, const struct membership_change *change, struct fail *fail);
+MUST_CHECK enum rc room_knock(struct rooms *rooms, struct arena *arena, const struct membership_change *change, struct fail *fail);
 MUST_CHECK enum rc room_leave(struct rooms *rooms, struct arena *arena, const struct membership_change *change, struct fail *fail);
 MUST_CHECK enum rc room_invite(struct rooms *rooms, struct arena *arena, const struct membership_change *change, struct fail *fail);
 MUST_CHECK enum rc room_kick(struct rooms *rooms, struct arena *arena, const struct membership_change *change, struct fail *fail);

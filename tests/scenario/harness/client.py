@@ -175,8 +175,11 @@ class Client:
     def join(self, room):
         return self.post(f"join/{quote(room)}")
 
-    def leave(self, room):
-        return self.post(f"rooms/{quote(room)}/leave")
+    def knock(self, room, **more):
+        return self.post(f"knock/{quote(room)}", more)
+
+    def leave(self, room, **more):
+        return self.post(f"rooms/{quote(room)}/leave", more)
 
     def invite(self, room, user_id):
         return self.post(f"rooms/{quote(room)}/invite", {"user_id": user_id})

@@ -7,6 +7,9 @@ UNSTABLE = "org.matrix.msc3759.deactivated"
 STABLE = "m.deactivated"
 MARKED = {"membership": "leave", UNSTABLE: True}
 VERSIONS = ("10", "11", "12")
+ALL_VERSIONS = tuple(str(number) for number in range(1, 13))
+KNOCK_VERSIONS = ALL_VERSIONS[6:]           # knock; restricted from the one after on
+RESTRICTED_VERSIONS = ALL_VERSIONS[7:]
 ALL = {"room": {"timeline": {"limit": 1000}}}
 
 
