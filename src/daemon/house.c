@@ -84,12 +84,6 @@ static void on_event(void *self, const struct event_news *news)
 		deactivations_wake(house->deactivations);
 }
 
-static str default_room_version(const struct settings *settings)
-{
-	static const str versions[] = {STR_INIT("10"), STR_INIT("11"), STR_INIT("12")}; /* rooms.default_version */
-	return versions[settings->rooms_default_version];
-}
-
 static enum rc open_rooms(struct house *house)
 {
 	const struct settings *settings = house->settings;
@@ -98,7 +92,7 @@ static enum rc open_rooms(struct house *house)
 		.clock = &clock_system,
 		.rng = &rng_system,
 		.identity = &house->identity,
-		.default_version = default_room_version(settings),
+		.default_version = settings->rooms_default_version,
 		.marker = (enum marker_keys)settings->deactivation_marker,
 		.heads_max = (size_t)settings->rooms_heads_max,
 		.on_event = on_event,

@@ -33,7 +33,6 @@ static str base_url(const struct settings *settings, struct arena *arena)
 static enum rc open_api(struct server *server, const struct settings *settings)
 {
 	struct house *house = &server->house;
-	static const char *const versions[] = {"10", "11", "12"};
 	server->context = (struct api_context){
 		.accounts = house->accounts,
 		.rooms = house->rooms,
@@ -45,7 +44,7 @@ static enum rc open_api(struct server *server, const struct settings *settings)
 		.rng = &rng_system,
 		.server_name = settings->server_name,
 		.public_base_url = base_url(settings, &house->arena),
-		.default_room_version = str_of(versions[settings->rooms_default_version]),
+		.default_room_version = settings->rooms_default_version,
 		.marker_advertised = true,
 	};
 	TRY(arena_status(&house->arena));

@@ -1,6 +1,7 @@
 #include "base/buf.h"
 #include "daemon/settings_int.h"
 #include "matrix/ids.h"
+#include "matrix/room_version.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -20,11 +21,14 @@ static const struct setting rows[] = {
 #define SETTING_CHOICE(section, name, value, choices, help)                                      \
 	{ROW(section, name), KIND_CHOICE, AT(section, name), STR_INIT(value), 0, 0, 0, STR_INIT(choices),       \
 	 STR_INIT(help)},
+#define SETTING_VERSION(section, name, value, help)                                              \
+	{ROW(section, name), KIND_VERSION, AT(section, name), STR_INIT(value), 0, 0, 0, {0}, STR_INIT(help)},
 #include "daemon/settings.def"
 #undef SETTING_TEXT
 #undef SETTING_INTEGER
 #undef SETTING_BOOL
 #undef SETTING_CHOICE
+#undef SETTING_VERSION
 };
 
 _Static_assert(COUNT_OF(rows) <= SETTINGS_MAX, "SETTINGS_MAX is too small");
@@ -57,6 +61,7 @@ void settings_default(struct settings *settings)
 		void *place = place_of(settings, &rows[i]);
 		switch (rows[i].kind) {
 		case KIND_TEXT:
+		case KIND_VERSION:
 			*(str *)place = rows[i].text;
 			break;
 		case KIND_INTEGER:
@@ -110,6 +115,29 @@ static enum rc set_choice(const struct setting *row, str value, int64_t *place, 
 	return RC_OK;
 }
 
+static void put_versions(struct buf *out)
+{
+	size_t count;
+	const struct room_version *versions = room_version_all(&count);
+	for (size_t i = 0; i < count; i++)
+		buf_printf(out, "%s%.*s", i ? "|" : "", STR_ARG(versions[i].name));
+}
+
+static enum rc set_version(const struct setting *row, struct arena *arena, str value, str *place, struct fail *fail)
+{
+	const struct room_version *version = room_version_find(value);
+	if (version) {
+		*place = version->name;
+		return RC_OK;
+	}
+	struct buf known;
+	buf_init(&known, arena, EXAMPLE_MAX_BYTES);
+	put_versions(&known);
+	TRY(buf_status(&known));
+	return fail_set(fail, RC_INVALID_PARAM, "%.*s.%.*s takes one of %.*s, not '%.*s'", STR_ARG(row->section),
+	                STR_ARG(row->name), STR_ARG(buf_str(&known)), STR_ARG(str_first(value, 40)));
+}
+
 enum rc setting_assign(struct settings *settings, const struct setting *row, struct arena *arena, str value,
                        struct fail *fail)
 {
@@ -123,6 +151,8 @@ enum rc setting_assign(struct settings *settings, const struct setting *row, str
 		return set_bool(row, value, place, fail);
 	case KIND_CHOICE:
 		return set_choice(row, value, place, fail);
+	case KIND_VERSION:
+		return set_version(row, arena, value, place, fail);
 	}
 	return RC_UNKNOWN;
 }
@@ -216,6 +246,11 @@ static void put_range(struct buf *out, const struct setting *row)
 		buf_printf(out, " (%lld to %lld)", (long long)row->least, (long long)row->greatest);
 	else if (row->kind == KIND_CHOICE)
 		buf_printf(out, " (%.*s)", STR_ARG(row->choices));
+	if (row->kind != KIND_VERSION)
+		return;
+	buf_put(out, STR(" ("));
+	put_versions(out);
+	buf_putc(out, ')');
 }
 
 enum rc settings_example(struct arena *arena, str *ret_text)

@@ -9,19 +9,21 @@
 #include "base/arena.h"
 
 /*
- * settings.server_name, settings.http_listen, …: TEXT is str, INTEGER and CHOICE int64_t, BOOL
- * bool.
+ * settings.server_name, settings.http_listen, …: TEXT and VERSION are str, INTEGER and CHOICE int64_t,
+ * BOOL bool.
  */
 struct settings {
 #define SETTING_TEXT(section, name, value, least, greatest, help) str section##_##name;
 #define SETTING_INTEGER(section, name, value, least, greatest, help) int64_t section##_##name;
 #define SETTING_BOOL(section, name, value, help) bool section##_##name;
 #define SETTING_CHOICE(section, name, value, choices, help) int64_t section##_##name;
+#define SETTING_VERSION(section, name, value, help) str section##_##name;
 #include "daemon/settings.def"
 #undef SETTING_TEXT
 #undef SETTING_INTEGER
 #undef SETTING_BOOL
 #undef SETTING_CHOICE
+#undef SETTING_VERSION
 };
 
 /* Texts live in `arena`. */

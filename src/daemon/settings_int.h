@@ -6,13 +6,13 @@
 
 enum { SETTINGS_MAX = 64 };
 
-enum setting_kind { KIND_TEXT, KIND_INTEGER, KIND_BOOL, KIND_CHOICE };
+enum setting_kind { KIND_TEXT, KIND_INTEGER, KIND_BOOL, KIND_CHOICE, KIND_VERSION };
 
 struct setting {
 	str section, name;     /* NUL-terminated literals */
 	enum setting_kind kind;
 	size_t offset;         /* in struct settings */
-	str text;              /* default of TEXT and CHOICE */
+	str text;              /* default of TEXT, CHOICE and VERSION */
 	int64_t number;        /* default of INTEGER and BOOL */
 	int64_t least, greatest;
 	str choices;

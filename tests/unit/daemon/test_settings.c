@@ -1,6 +1,7 @@
 #include "base/test.h"
 
 #include "daemon/settings_int.h"
+#include "matrix/room_version.h"
 
 static struct arena arena;
 static struct settings settings;
@@ -27,7 +28,7 @@ static void defaults_are_those_of_the_rows(void **state)
 	assert_str(settings.http_listen, STR("127.0.0.1:8008"));
 	assert_int_equal(settings.registration_mode, 0);
 	assert_true(settings.rate_limit_enabled);
-	assert_int_equal(settings.rooms_default_version, 2);
+	assert_true(str_eq(settings.rooms_default_version, STR("12")));
 	assert_rc(settings_check(&settings, NULL), RC_OK);
 }
 
@@ -61,6 +62,18 @@ static void each_kind_can_be_set(void **state)
 	assert_str(settings.registration_token, STR("a=b"));
 }
 
+static void every_room_version_can_be_the_default(void **state)
+{
+	(void)state;
+	size_t count;
+	const struct room_version *versions = room_version_all(&count);
+	for (size_t i = 0; i < count; i++) {
+		str assignment = arena_printf(&arena, "rooms.default_version=%.*s", STR_ARG(versions[i].name));
+		assert_rc(settings_set(&settings, &arena, assignment, NULL), RC_OK);
+		assert_str(settings.rooms_default_version, versions[i].name);
+	}
+}
+
 static void a_wrong_assignment_is_named_and_changes_nothing(void **state)
 {
 	(void)state;
@@ -81,6 +94,8 @@ static void a_wrong_assignment_is_named_and_changes_nothing(void **state)
 		{"rate_limit.enabled=yes", "takes true or false, not 'yes'"},
 		{"registration.mode=Open", "takes one of closed|open|token, not 'Open'"},
 		{"registration.mode=", "takes one of"},
+		{"rooms.default_version=13", "takes one of 1|2|3|4|5|6|7|8|9|10|11|12, not '13'"},
+		{"rooms.default_version=", "takes one of 1|"},
 	};
 	const struct settings before = settings;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -157,6 +172,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(defaults_are_those_of_the_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_default_obeys_its_own_row, setup, teardown),
 		cmocka_unit_test_setup_teardown(each_kind_can_be_set, setup, teardown),
+		cmocka_unit_test_setup_teardown(every_room_version_can_be_the_default, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_wrong_assignment_is_named_and_changes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(listen_addresses, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_no_row_can_judge, setup, teardown),
