@@ -47,6 +47,11 @@ enum rc room_add(
 	return NUMBER(&txn->ro, ret_room, room_add, T(room_id), T(version), I(public_listed));
 }
 
+enum rc room_set_listed(struct txn_rw *txn, int64_t room, bool public_listed)
+{
+	return RUN(txn, room_set_listed, I(public_listed), I(room));
+}
+
 enum rc room_extremities(struct txn_ro *txn, struct arena *arena, int64_t room,
     int64_t **ret_events, size_t *ret_count)
 {

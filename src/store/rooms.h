@@ -27,6 +27,8 @@ MUST_CHECK enum rc room_get(struct txn_ro *txn, struct arena *arena, int64_t roo
 /* The first room whose number is not below `room`. RC_NOT_FOUND: there is none. */
 MUST_CHECK enum rc room_from(struct txn_ro *txn, struct arena *arena, int64_t room, struct room_row *ret_room);
 MUST_CHECK enum rc room_add(struct txn_rw *txn, str room_id, str version, bool public_listed, int64_t *ret_room);
+/* Whether the room stands in the room directory. */
+MUST_CHECK enum rc room_set_listed(struct txn_rw *txn, int64_t room, bool public_listed);
 
 /* Forward extremities but for the head event, newest first. None while the room is not forked. */
 MUST_CHECK enum rc room_extremities(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t **ret_events,

@@ -58,3 +58,20 @@ enum rc client_room_visibility(struct api_request *rq)
 	TRY(room_is_listed(rq->ctx->rooms, rq->arena, rq->path_params[0], &listed, &rq->fail));
 	return api_answer(rq, 200, listed ? STR("{\"visibility\":\"public\"}") : STR("{\"visibility\":\"private\"}"));
 }
+
+/* PUT /directory/list/room/{roomId} */
+enum rc client_set_room_visibility(struct api_request *rq)
+{
+	struct {
+		str visibility;
+	} body = {STR("public")};
+	const struct field fields[] = {
+		{"visibility", FIELD_TEXT, false, 0, 0, offsetof(__typeof__(body), visibility)},
+	};
+	TRY(api_read_body(rq, fields, COUNT_OF(fields), &body));
+	bool listed = str_eq(body.visibility, STR("public"));
+	if (!listed && !str_eq(body.visibility, STR("private")))
+		return fail_set(&rq->fail, RC_INVALID_PARAM, "visibility must be public or private");
+	TRY(room_list(rq->ctx->rooms, rq->arena, &rq->actor, rq->session.admin, rq->path_params[0], listed, &rq->fail));
+	return api_answer_empty_object(rq);
+}

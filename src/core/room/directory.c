@@ -193,6 +193,36 @@ enum rc room_is_listed(struct rooms *rooms, struct arena *arena, str room_id, bo
 	return rc;
 }
 
+struct listing {
+	struct arena *arena;
+	const struct actor *actor;
+	bool admin, listed;
+	str room_id;
+};
+
+static enum rc listing_write(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	const struct listing *wish = arg;
+	struct room_row room;
+	bool may = wish->admin;
+	TRY(account_check_generation(txn_reading(txn), wish->actor->user, wish->actor->generation));
+	enum rc rc = room_find(txn_reading(txn), wish->arena, wish->room_id, &room);
+	if (rc != RC_OK)
+		return rc == RC_NOT_FOUND ? fail_set(fail, rc, "There is no such room") : rc;
+	if (!may)
+		TRY(may_name(txn_reading(txn), wish->arena, wish->actor, &room, &may));
+	if (!may)
+		return fail_set(fail, RC_FORBIDDEN, "Listing a room needs the power to send m.room.canonical_alias in it");
+	return room_set_listed(txn, room.room, wish->listed);
+}
+
+enum rc room_list(struct rooms *rooms, struct arena *arena, const struct actor *actor, bool admin, str room_id,
+                  bool listed, struct fail *fail)
+{
+	struct listing wish = {arena, actor, admin, listed, room_id};
+	return store_write(rooms->config.store, listing_write, &wish, fail);
+}
+
 struct forgetting {
 	struct arena *arena;
 	const struct actor *actor;

@@ -24,6 +24,12 @@ MUST_CHECK enum rc room_aliases_answer(struct rooms *rooms, struct arena *arena,
 /* RC_NOT_FOUND: no such room. */
 MUST_CHECK enum rc room_is_listed(struct rooms *rooms, struct arena *arena, str room_id, bool *ret_listed,
                                   struct fail *fail);
+/*
+ * By who is joined and may send m.room.canonical_alias in the room, or a server administrator: RC_FORBIDDEN;
+ * RC_NOT_FOUND: no such room.
+ */
+MUST_CHECK enum rc room_list(struct rooms *rooms, struct arena *arena, const struct actor *actor, bool admin,
+                             str room_id, bool listed, struct fail *fail);
 
 /* RC_UNKNOWN_400: the user is in the room, invited to it or knocking, or never was. */
 MUST_CHECK enum rc room_leave_behind(struct rooms *rooms, struct arena *arena, const struct actor *actor, str room_id,

@@ -95,3 +95,29 @@ def test_unicode(alice, bob, room):
     alice.put(url(alias), {"room_id": room}).ok()
     assert bob.get(url(alias)).ok()["room_id"] == room
     assert bob.join(alias).ok()["room_id"] == room
+
+
+def listed(client, room):
+    return client.get(f"directory/list/room/{quote(room)}").ok()["visibility"]
+
+
+def test_listing(alice, bob, anonymous):
+    """public unless the body says private; by those who may name the room."""
+    room = alice.create_room(preset="public_chat")
+    where = f"directory/list/room/{quote(room)}"
+    assert listed(anonymous, room) == "private"
+    alice.put(where, {}).ok()
+    assert listed(anonymous, room) == "public"
+    alice.put(where, {"visibility": "private"}).ok()
+    assert listed(anonymous, room) == "private"
+    alice.put(where, {"visibility": "public"}).ok()
+    bob.put(where, {"visibility": "private"}).expect(403, "M_FORBIDDEN")
+    bob.join(room).ok()
+    bob.put(where, {"visibility": "private"}).expect(403, "M_FORBIDDEN")
+    anonymous.put(where, {"visibility": "private"}).expect(401, "M_MISSING_TOKEN")
+    alice.put(where, {"visibility": "secret"}).expect(400, "M_INVALID_PARAM")
+    alice.put(where, {"visibility": 5}).expect(400, "M_BAD_JSON")
+    assert listed(anonymous, room) == "public"
+    nowhere = f"directory/list/room/{quote('!nowhere:localhost')}"
+    alice.put(nowhere, {}).expect(404, "M_NOT_FOUND")
+    anonymous.get(nowhere).expect(404, "M_NOT_FOUND")

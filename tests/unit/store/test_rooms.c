@@ -730,6 +730,34 @@ static enum rc alias_write(struct txn_rw *txn, void *arg, struct fail *fail)
 			 : alias_put(txn, str_of(a->alias), a->room, 5);
 }
 
+struct listing {
+	int64_t room;
+	bool listed;
+};
+
+static enum rc listing_write(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	const struct listing *listing = arg;
+	return room_set_listed(txn, listing->room, listing->listed);
+}
+
+static void rooms_are_listed_one_by_one(void **state)
+{
+	struct fixture *f = *state;
+	int64_t a = fixture_room(f, "!a"), b = fixture_room(f, "!b");
+	for (int listed = 1; listed >= 0; listed--) {
+		struct listing listing = {a, listed != 0};
+		struct room_row row;
+		assert_int_equal(store_write(f->store, listing_write, &listing, NULL), RC_OK);
+		struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
+		assert_int_equal(room_get(txn, &f->arena, a, &row), RC_OK);
+		assert_int_equal(row.public_listed, listed);
+		assert_int_equal(room_get(txn, &f->arena, b, &row), RC_OK);
+		assert_false(row.public_listed);
+	}
+}
+
 static void aliases_point_to_rooms(void **state)
 {
 	struct fixture *f = *state;
@@ -863,6 +891,7 @@ int main(void)
 	    TEST(changed_rooms_by_user),
 	    TEST(receipts_replace_and_are_private),
 	    TEST(readers_see_whole_commits),
+	    TEST(rooms_are_listed_one_by_one),
 	    TEST(aliases_point_to_rooms),
 	    TEST(failing_allocations_are_told),
 	    TEST(check_finds_what_is_wrong),
