@@ -1,6 +1,8 @@
 /* POST /createRoom: what the presets put into the first events (Client-Server API, same heading). */
 #include "core/room/create_int.h"
 
+enum { STATE_DEFAULT = 50, TOMBSTONE_LEVEL = 150 };
+
 const struct preset_event preset_events[][PRESET_EVENTS] = {
 	[PRESET_PRIVATE] = {
 		{"m.room.join_rules", "join_rule", "invite"},
@@ -113,6 +115,30 @@ static void put_users(struct buf *buf, const struct create_wish *wish, str creat
 	buf_putc(buf, '}');
 }
 
+/*
+ * From v12 on the level of m.room.tombstone stands there and is above state_default, whatever was overridden; a level
+ * that the client names itself is left as it is. Creators have it always.
+ */
+static int64_t tombstone_level(const struct create_wish *wish)
+{
+	int64_t state_default = STATE_DEFAULT;
+	if (!wish->version->privileged_creators)
+		return 100;
+	(void)power_level_read(wish->version, json_get(wish->power_override, STR("state_default")), &state_default);
+	return state_default < TOMBSTONE_LEVEL ? TOMBSTONE_LEVEL
+	       : state_default < JSON_INTEGER_MAX ? state_default + 1 : state_default;
+}
+
+static void put_overridden_events(struct buf *buf, const struct create_wish *wish, json events)
+{
+	json_put_key(buf, STR("events"));
+	buf_putc(buf, '{');
+	put_members_but(buf, events, NULL, 0);
+	if (wish->version->privileged_creators && !json_get(events, STR("m.room.tombstone")))
+		put_level(buf, STR("m.room.tombstone"), tombstone_level(wish));
+	buf_putc(buf, '}');
+}
+
 static void put_event_levels(struct buf *buf, const struct create_wish *wish)
 {
 	static const struct {
@@ -128,8 +154,7 @@ static void put_event_levels(struct buf *buf, const struct create_wish *wish)
 	buf_putc(buf, '{');
 	for (size_t i = 0; i < COUNT_OF(levels); i++)
 		put_level(buf, str_of(levels[i].type), levels[i].level);
-	/* v12 asks for more than state_default; creators have it, whatever it is */
-	put_level(buf, STR("m.room.tombstone"), wish->version->privileged_creators ? 150 : 100);
+	put_level(buf, STR("m.room.tombstone"), tombstone_level(wish));
 	buf_putc(buf, '}');
 }
 
@@ -139,9 +164,10 @@ enum rc create_power_levels(struct arena *arena, const struct create_wish *wish,
 		const char *key;
 		int level;
 	} levels[] = {
-		{"ban", 50}, {"events_default", 0}, {"kick", 50}, {"redact", 50}, {"state_default", 50},
+		{"ban", 50}, {"events_default", 0}, {"kick", 50}, {"redact", 50}, {"state_default", STATE_DEFAULT},
 		{"users_default", 0},
 	};
+	static const char *const events_key[] = {"events"};
 	struct buf buf;
 	buf_init(&buf, arena, EVENT_MAX_BYTES);
 	buf_putc(&buf, '{');
@@ -152,9 +178,12 @@ enum rc create_power_levels(struct arena *arena, const struct create_wish *wish,
 		put_level(&buf, STR("invite"), wish->preset == PRESET_PUBLIC ? 50 : 0);
 	if (!json_get(wish->power_override, STR("users")))
 		put_users(&buf, wish, creator);
-	if (!json_get(wish->power_override, STR("events")))
+	json events = json_get(wish->power_override, STR("events"));
+	if (!events)
 		put_event_levels(&buf, wish);
-	put_members_but(&buf, wish->power_override, NULL, 0);
+	else if (json_is_object(events))
+		put_overridden_events(&buf, wish, events);
+	put_members_but(&buf, wish->power_override, events_key, json_is_object(events) ? 1 : 0);
 	buf_putc(&buf, '}');
 	return buf_finish(&buf, ret_content);
 }

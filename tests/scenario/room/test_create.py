@@ -3,7 +3,8 @@
 import pytest
 
 from harness.client import Client, unique
-from harness.rooms import VERSIONS, history, path
+from harness.rooms import ALL_VERSIONS as VERSIONS
+from harness.rooms import history, path
 from harness.sync import Syncer
 
 ORDER = ["m.room.create", "m.room.member", "m.room.power_levels"]
@@ -37,12 +38,12 @@ def test_presets(alice, version, preset, join_rule, guest_access):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_version_differences(alice, version):
-    """10: creator in the create event; 12: ids without a domain, creators not in power levels."""
+    """creator in the create event up to 10; 12: ids without a domain, creators not in levels."""
     room = alice.create_room(room_version=version)
     create = create_event(alice, room)
     levels = alice.state(room, "m.room.power_levels").ok().json
-    assert ("creator" in create["content"]) == (version == "10")
-    if version == "10":
+    assert ("creator" in create["content"]) == (int(version) <= 10)
+    if int(version) <= 10:
         assert create["content"]["creator"] == alice.user_id
     if version == "12":
         assert room[1:] == create["event_id"][1:]
@@ -51,6 +52,14 @@ def test_version_differences(alice, version):
         assert room.endswith(":localhost")
         assert levels["users"][alice.user_id] == 100
     assert all(isinstance(v, int) for v in levels.get("events", {}).values())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_each_version_can_be_the_default(make_server, version):
+    alice = Client(make_server({"rooms.default_version": version})).register(unique())
+    rooms = alice.get("capabilities").ok()["capabilities"]["m.room_versions"]
+    assert rooms["default"] == version and set(rooms["available"]) == set(VERSIONS)
+    assert alice.state(alice.create_room(), "m.room.create").ok()["room_version"] == version
 
 
 def test_default_version_is_the_capability(alice):
@@ -152,6 +161,61 @@ def test_trusted_private_chat(alice, bob, version):
     else:
         assert levels["users"][bob.user_id] == 100
     bob.set_state(room, "m.room.power_levels", {**levels, "invite": 50}).ok()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_event_ids(alice, version):
+    """1 and 2: given by the server, with its name; 3: a hash in base64; later: URL-safe."""
+    events = history(alice, alice.create_room(room_version=version, name="Name"))
+    ids = [e["event_id"] for e in events]
+    assert len(set(ids)) == len(ids)
+    for event_id in ids:
+        if version in ("1", "2"):
+            assert event_id.endswith(":localhost")
+        else:
+            assert len(event_id) == 44
+            assert not set(event_id[1:]) & set("-_" if version == "3" else "+/"), event_id
+
+
+@pytest.mark.parametrize("override,level", [
+    ({}, 150), ({"events": {}}, 150), ({"events": {"m.room.topic": 5}}, 150),
+    ({"state_default": 149}, 150), ({"state_default": 150}, 151),
+    ({"state_default": 200, "events": {}}, 201),
+    ({"events": {"m.room.tombstone": 7}}, 7)])
+def test_tombstone_level_stands_above_state_default(alice, override, level):
+    """Version 12: explicit and higher than state_default, unless the client sets it itself."""
+    room = alice.create_room(room_version="12", power_level_content_override=override)
+    stored = alice.state(room, "m.room.power_levels").ok().json
+    assert stored["events"]["m.room.tombstone"] == level
+    for kind, wanted in override.get("events", {}).items():
+        assert stored["events"][kind] == wanted
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_own_creator_and_version_are_overwritten(alice, bob, version):
+    room = alice.create_room(room_version=version, creation_content={
+        "creator": bob.user_id, "room_version": "999", "org.example.kept": 1})
+    content = alice.state(room, "m.room.create").ok().json
+    assert content["room_version"] == version and content["org.example.kept"] == 1
+    assert content.get("creator") == (alice.user_id if int(version) <= 10 else None)
+
+
+@pytest.mark.parametrize("creators", ["text", [5], ["nobody"], [{}], ["@a b"]], ids=str)
+def test_wrong_additional_creators(alice, creators):
+    """Version 12 judges them; before, they mean nothing."""
+    body = {"creation_content": {"additional_creators": creators}}
+    alice.post("createRoom", {**body, "room_version": "12"}).expect(400)
+    assert alice.get("joined_rooms").ok()["joined_rooms"] == []
+    alice.create_room(room_version="11", **body)
+
+
+def test_additional_creators_and_trusted_invitees_are_joined(alice, bob, person):
+    carol = person("carol")
+    room = alice.create_room(
+        preset="trusted_private_chat", invite=[bob.user_id, carol.user_id],
+        creation_content={"additional_creators": [carol.user_id, "@else:elsewhere.example"]})
+    assert alice.state(room, "m.room.create").ok()["additional_creators"] == [
+        carol.user_id, "@else:elsewhere.example", bob.user_id]
 
 
 def test_tombstone_needs_more_than_other_state(alice):
