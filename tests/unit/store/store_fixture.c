@@ -251,6 +251,43 @@ int64_t fixture_member(
 	return event;
 }
 
+/* ---- what is there now ---- */
+
+struct room_row room_now(struct fixture *f, int64_t room)
+{
+	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
+	struct room_row row;
+	assert_int_equal(room_get(txn, &f->arena, room, &row), RC_OK);
+	return row;
+}
+
+struct event_row event_now(struct fixture *f, int64_t event)
+{
+	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
+	struct event_row row;
+	assert_int_equal(event_get(txn, &f->arena, event, &row), RC_OK);
+	return row;
+}
+
+struct member_row member_now(struct fixture *f, int64_t room, const char *user_id)
+{
+	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
+	struct member_row row;
+	int64_t user;
+	assert_int_equal(user_nid_find(txn, str_of(user_id), &user), RC_OK);
+	assert_int_equal(member_get(txn, &f->arena, room, user, &row), RC_OK);
+	return row;
+}
+
+void assert_counts(struct fixture *f, int64_t room, int64_t joined, int64_t invited)
+{
+	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
+	int64_t j, i;
+	assert_int_equal(member_counts(txn, room, &j, &i), RC_OK);
+	assert_int_equal(j, joined);
+	assert_int_equal(i, invited);
+}
+
 /* ---- jobs ---- */
 
 static str numbered_name(char name[32], int key)

@@ -55,6 +55,12 @@ int64_t fixture_message(struct fixture *f, int64_t room, int64_t sender);
 int64_t fixture_member(
     struct fixture *f, int64_t room, const char *user_id, enum membership membership);
 
+/* What is there now. */
+struct room_row room_now(struct fixture *f, int64_t room);
+struct event_row event_now(struct fixture *f, int64_t event);
+struct member_row member_now(struct fixture *f, int64_t room, const char *user_id);
+void assert_counts(struct fixture *f, int64_t room, int64_t joined, int64_t invited);
+
 /* A job that takes a position and writes the user "@job<key>:x". */
 struct numbered_job {
 	struct write_job job;

@@ -133,9 +133,18 @@ static void new_store(struct fixture *f)
 }
 
 /* True: the child died at its fault point. */
+static bool child_wait(pid_t child)
+{
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
+		    (WIFEXITED(status) && WEXITSTATUS(status) == 0));
+	return WIFSIGNALED(status);
+}
+
 static bool killed_at(struct fixture *f, int kill_at)
 {
-	int ends[2], status;
+	int ends[2];
 	bool acknowledged[JOBS + 1] = {false};
 	unsigned char number;
 	new_store(f);
@@ -148,15 +157,13 @@ static bool killed_at(struct fixture *f, int kill_at)
 	while (read(ends[0], &number, 1) == 1)
 		acknowledged[number] = true;
 	close(ends[0]);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
-		    (WIFEXITED(status) && WEXITSTATUS(status) == 0));
+	bool killed = child_wait(child);
 	fixture_open(f);
 	fixture_check(f);
 	assert_kept(f, acknowledged);
 	assert_deactivation_whole(f);
 	fixture_message(f, 1, 1); /* and it goes on */
-	return WIFSIGNALED(status);
+	return killed;
 }
 
 static void killed_at_every_fault_point(void **state)
@@ -167,6 +174,142 @@ static void killed_at_every_fault_point(void **state)
 		assert_true(++kills < KILLS_MAX);
 	print_message("killed at %d points\n", kills - 1);
 	assert_true(kills > JOBS); /* each acknowledgement is one, at least */
+}
+
+/* ---- killed inside a fork ---- */
+
+struct forked {
+	int64_t base, join, head; /* the state and the join from before, the head that is to stay an extremity */
+};
+
+/* A topic on a fork, which takes one member out of the room and brings a join of a deactivated one back. */
+static enum rc fork_write(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	const struct forked *forked = arg;
+	int64_t event, pos;
+	struct room_row room;
+	struct arena CLEANUP(arena_release) arena;
+	arena_init(&arena, 1 << 16);
+	TRY(room_get(txn_reading(txn), &arena, 1, &room));
+	struct state_change changes[] = {
+	    {STR("m.room.member"), STR("@b:x"), 0},
+	    {STR("m.room.member"), STR("@first:x"), forked->join},
+	    {STR("m.room.topic"), STR_EMPTY, EVENT_ITSELF},
+	};
+	struct event_insert in = {
+	    .room = 1,
+	    .place = EVENT_ON_FORK,
+	    .expected_head = room.head_event,
+	    .sender = 1,
+	    .generation = -1,
+	    .event_id = STR("$fork"),
+	    .type = STR("m.room.topic"),
+	    .is_state = true,
+	    .canonical = STR("{}"),
+	    .before = {.base = forked->base},
+	    .current = {room.snapshot, changes, COUNT_OF(changes)},
+	};
+	return event_insert(txn, &in, &event, &pos);
+}
+
+static enum rc departed_write(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)arg;
+	(void)fail;
+	return departure_end(txn, 1, 1, DEPARTURE_LEFT, STR_EMPTY, STR("$left"), 10);
+}
+
+/* A deactivated user who has left, a guest, and the state from before both. */
+static struct forked fork_stage(struct fixture *f)
+{
+	struct room_row room;
+	struct forked forked;
+	new_store(f);
+	fixture_open(f);
+	{
+		struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
+		assert_int_equal(room_get(txn, &f->arena, 1, &room), RC_OK);
+	}
+	forked = (struct forked){room.snapshot, room.head_event, 0};
+	fixture_member(f, 1, "@b:x", MEMBERSHIP_JOIN);
+	fixture_deactivate(f, 1);
+	forked.head = fixture_member(f, 1, "@first:x", MEMBERSHIP_LEAVE);
+	assert_int_equal(store_write(f->store, departed_write, NULL, NULL), RC_OK);
+	fixture_close(f);
+	return forked;
+}
+
+static void fork_child_run(struct fixture *f, struct forked *forked, int kill_at)
+{
+	char spec[32];
+	snprintf(spec, sizeof spec, "*:%d", kill_at);
+	fixture_open(f);
+	if (fault_arm(str_of(spec)) != RC_OK || store_write(f->store, fork_write, forked, NULL) != RC_OK)
+		_exit(2);
+	store_close(TAKE(f->store));
+	_exit(0);
+}
+
+static enum membership membership_of(struct fixture *f, struct txn_ro *txn, const char *user_id)
+{
+	int64_t user;
+	struct member_row member;
+	assert_int_equal(user_nid_find(txn, str_of(user_id), &user), RC_OK);
+	assert_int_equal(member_get(txn, &f->arena, 1, user, &member), RC_OK);
+	return member.membership;
+}
+
+/* All of the fork or nothing of it. */
+static bool fork_is_whole(struct fixture *f, const struct forked *forked)
+{
+	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
+	struct room_row room;
+	struct event_row event;
+	struct deactivation job;
+	int64_t *others, joined, invited, nid;
+	size_t count;
+	bool there = event_nid_find(txn, STR("$fork"), &nid) == RC_OK;
+	assert_int_equal(room_get(txn, &f->arena, 1, &room), RC_OK);
+	assert_int_equal(room.head_event, there ? nid : forked->head);
+	assert_int_equal(room_extremities(txn, &f->arena, 1, &others, &count), RC_OK);
+	assert_int_equal(count, there);
+	assert_int_equal(member_counts(txn, 1, &joined, &invited), RC_OK);
+	assert_int_equal(joined, 1);
+	assert_int_equal(membership_of(f, txn, "@b:x"), there ? MEMBERSHIP_LEAVE : MEMBERSHIP_JOIN);
+	assert_int_equal(membership_of(f, txn, "@first:x"), there ? MEMBERSHIP_JOIN : MEMBERSHIP_LEAVE);
+	assert_int_equal(deactivation_by_user(txn, &f->arena, 1, &job), RC_OK);
+	assert_int_equal(job.total, 1);
+	assert_int_equal(job.pending, there);
+	assert_int_equal(job.finished_ms == 0, there);
+	enum rc rc = state_event(txn, &f->arena, room.snapshot, STR("m.room.topic"), STR_EMPTY, &event);
+	assert_int_equal(rc, there ? RC_OK : RC_NOT_FOUND);
+	return there;
+}
+
+static void killed_inside_a_fork(void **state)
+{
+	struct fixture *f = *state;
+	int kills = 1;
+	for (bool killed = true; killed; kills++) {
+		struct forked forked = fork_stage(f);
+		pid_t child = fork();
+		assert_true(child >= 0);
+		if (child == 0)
+			fork_child_run(f, &forked, kills);
+		killed = child_wait(child);
+		fixture_open(f);
+		fixture_check(f);
+		bool there = fork_is_whole(f, &forked);
+		assert_true(killed || there);
+		if (!there)
+			assert_int_equal(store_write(f->store, fork_write, &forked, NULL), RC_OK);
+		assert_true(fork_is_whole(f, &forked));
+		fixture_message(f, 1, 1);
+		assert_true(kills < KILLS_MAX);
+	}
+	print_message("killed at %d points of a fork\n", kills - 2);
+	assert_true(kills - 2 >= 5); /* those of event_insert() alone */
 }
 
 /* ---- no space ---- */
@@ -245,6 +388,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(killed_at_every_fault_point),
+	    TEST(killed_inside_a_fork),
 	    TEST(service_resumes_when_there_is_space_again),
 	    TEST(the_wal_starts_again),
 	};
