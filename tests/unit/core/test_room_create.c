@@ -101,7 +101,8 @@ static void override_is_applied_on_top(void **state)
 	assert_int_equal(level_of(levels, NULL, STR("ban")), 77);
 	assert_int_equal(level_of(levels, NULL, STR("kick")), 50);
 	assert_int_equal(level_of(levels, "events", STR("x.y")), 3);
-	assert_int_equal(json_count(json_get(levels, STR("events"))), 1);
+	assert_int_equal(level_of(levels, "events", STR("m.room.tombstone")), 150);
+	assert_int_equal(json_count(json_get(levels, STR("events"))), 2);
 }
 
 static const struct {
