@@ -5,9 +5,17 @@ static const struct auth_text {
 	const char *numbers[AUTH_NUMBERING_V12 + 1];
 	const char *reason;
 } texts[] = {
-	[RULE_ALLOW] = {{"", "", ""}, ""},
-#define AUTH_RULE(name, v10, v11, v12, sentence) \
-	[RULE_##name] = {{"v10:" v10, "v11:" v11, "v12:" v12}, sentence},
+	[RULE_ALLOW] = {{"", "", "", "", "", "", "", ""}, ""},
+#define AUTH_RULE(name, v1, v3, v6, v7, v8, v10, v11, v12, sentence)                                    \
+	[RULE_##name] = {{[AUTH_NUMBERING_V1] = "v1:" v1,                                               \
+	                  [AUTH_NUMBERING_V3] = "v3:" v3,                                               \
+	                  [AUTH_NUMBERING_V6] = "v6:" v6,                                               \
+	                  [AUTH_NUMBERING_V7] = "v7:" v7,                                               \
+	                  [AUTH_NUMBERING_V8] = "v8:" v8,                                               \
+	                  [AUTH_NUMBERING_V10] = "v10:" v10,                                            \
+	                  [AUTH_NUMBERING_V11] = "v11:" v11,                                            \
+	                  [AUTH_NUMBERING_V12] = "v12:" v12},                                           \
+	                 sentence},
 #include "graph/auth_rules.def"
 #undef AUTH_RULE
 };
@@ -103,7 +111,31 @@ static enum auth_rule check_room(const struct judged *judged)
 	return RULE_ALLOW;
 }
 
-/* Rules 5 to 10 (v12: 6 to 11): everything that is neither create nor member. */
+/* v1 to v5, rule 4. */
+static enum auth_rule check_aliases(const struct event *event)
+{
+	if (!event->is_state)
+		return RULE_ALIASES_NO_KEY;
+	return str_eq(event->state_key, domain_of_user(event->sender)) ? RULE_ALLOW : RULE_ALIASES_DOMAIN;
+}
+
+static str domain_of_event(str event_id)
+{
+	size_t colon = str_find(event_id, ':');
+	return colon < event_id.n ? str_from(event_id, colon + 1) : STR_EMPTY;
+}
+
+/* v1 and v2, rule 11. */
+static enum auth_rule check_redaction(const struct judged *judged)
+{
+	const struct event *event = judged->event;
+	str own = domain_of_event(event->event_id);
+	if (judged->sender_power >= power_for_action(&judged->levels, STR("redact")))
+		return RULE_ALLOW;
+	return own.n && str_eq(domain_of_event(event->redacts), own) ? RULE_ALLOW : RULE_REDACTION_OTHER;
+}
+
+/* Rules 5 to 10 (v1: 6 to 12; v12: 6 to 11): everything that is neither create nor member. */
 static enum auth_rule check_other(const struct judged *judged)
 {
 	const struct event *event = judged->event;
@@ -120,6 +152,8 @@ static enum auth_rule check_other(const struct judged *judged)
 		return RULE_STATE_KEY_OTHER;
 	if (str_eq(event->type, STR("m.room.power_levels")))
 		return auth_power_levels(judged);
+	if (event->version->redaction_auth && str_eq(event->type, STR("m.room.redaction")))
+		return check_redaction(judged);
 	return RULE_ALLOW;
 }
 
@@ -132,6 +166,8 @@ static enum auth_rule judge(const struct event *event, const struct auth_state *
 	enum auth_rule rule = check_room(&judged);
 	if (rule != RULE_ALLOW)
 		return rule;
+	if (event->version->special_alias_auth && str_eq(event->type, STR("m.room.aliases")))
+		return check_aliases(event);
 	judged.levels = power_levels_of(judged.create,
 	                                auth_state_at(&judged, STR("m.room.power_levels"), STR_EMPTY));
 	judged.sender_power = power_of_user(&judged.levels, event->sender);

@@ -7,7 +7,7 @@
 /* RULE_ALLOW, or the rule that refuses. */
 enum auth_rule {
 	RULE_ALLOW,
-#define AUTH_RULE(name, v10, v11, v12, sentence) RULE_##name,
+#define AUTH_RULE(name, v1, v3, v6, v7, v8, v10, v11, v12, sentence) RULE_##name,
 #include "graph/auth_rules.def"
 #undef AUTH_RULE
 };

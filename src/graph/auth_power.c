@@ -14,16 +14,16 @@ struct level {
 };
 
 /* `v` may be NULL. */
-static struct level level_of(json v)
+static struct level level_of(const struct judged *judged, json v)
 {
 	struct level level = {.present = false};
-	level.present = json_integer(v, &level.value);
+	level.present = v && power_level_read(judged->event->version, v, &level.value);
 	return level;
 }
 
-static struct level level_at(json object, str key)
+static struct level level_at(const struct judged *judged, json object, str key)
 {
-	return level_of(json_get(object, key));
+	return level_of(judged, json_get(object, key));
 }
 
 static bool differ(struct level a, struct level b)
@@ -31,14 +31,16 @@ static bool differ(struct level a, struct level b)
 	return a.present != b.present || (a.present && a.value != b.value);
 }
 
-static bool is_object_of_integers(json v)
+/* Integers, or before v10 what stands for them. */
+static bool is_object_of_levels(const struct room_version *version, json v)
 {
 	struct json_iter iter = json_iter(v);
+	int64_t level;
 	json value;
 	if (!json_is_object(v))
 		return false;
 	while (json_next(&iter, NULL, &value))
-		if (!json_is_integer(value))
+		if (!power_level_read(version, value, &level))
 			return false;
 	return true;
 }
@@ -65,23 +67,34 @@ static bool names_a_creator(const struct event *create, json users)
 	return false;
 }
 
-/* Rules 9.1 to 9.3 (v12: 10.1 to 10.4): the new event by itself. */
-static enum auth_rule check_shape(const struct judged *judged)
+/* Rules 9.1 and 9.2 (v12: 10.1, 10.2), since v10. */
+static enum auth_rule check_integers(const struct judged *judged)
 {
 	json content = judged->event->content;
-	json events = json_get(content, STR("events")), users = json_get(content, STR("users"));
-	json notifications = json_get(content, STR("notifications"));
+	const struct room_version *version = judged->event->version;
+	json events = json_get(content, STR("events")), notifications = json_get(content, STR("notifications"));
 	for (size_t i = 0; i < COUNT_OF(plain_levels); i++) {
 		json level = json_get(content, plain_levels[i]);
 		if (level && !json_is_integer(level))
 			return RULE_POWER_NUMBERS;
 	}
-	if ((events && !is_object_of_integers(events)) ||
-	    (notifications && !is_object_of_integers(notifications)))
+	if ((events && !is_object_of_levels(version, events)) ||
+	    (notifications && !is_object_of_levels(version, notifications)))
 		return RULE_POWER_EVENTS;
-	if (users && (!is_object_of_integers(users) || !has_user_ids_as_keys(users)))
+	return RULE_ALLOW;
+}
+
+/* Rules 9.1 to 9.3 (before v10: 9.1; v12: 10.1 to 10.4): the new event by itself. */
+static enum auth_rule check_shape(const struct judged *judged)
+{
+	const struct room_version *version = judged->event->version;
+	json users = json_get(judged->event->content, STR("users"));
+	enum auth_rule rule = version->integer_power_levels ? check_integers(judged) : RULE_ALLOW;
+	if (rule != RULE_ALLOW)
+		return rule;
+	if (users && (!is_object_of_levels(version, users) || !has_user_ids_as_keys(users)))
 		return RULE_POWER_USERS;
-	if (judged->event->version->privileged_creators && names_a_creator(judged->create, users))
+	if (version->privileged_creators && names_a_creator(judged->create, users))
 		return RULE_POWER_CREATORS;
 	return RULE_ALLOW;
 }
@@ -90,7 +103,7 @@ static enum auth_rule check_shape(const struct judged *judged)
 static enum auth_rule check_plain_levels(const struct judged *judged, json before, json after)
 {
 	for (size_t i = 0; i < COUNT_OF(plain_levels); i++) {
-		struct level old = level_at(before, plain_levels[i]), new = level_at(after, plain_levels[i]);
+		struct level old = level_at(judged, before, plain_levels[i]), new = level_at(judged, after, plain_levels[i]);
 		if (!differ(old, new))
 			continue;
 		if (old.present && old.value > judged->sender_power)
@@ -139,8 +152,8 @@ static enum auth_rule check_entries(const struct judged *judged, json before, js
 	while (has_old || has_new) {
 		int order = !has_old ? 1 : !has_new ? -1 : str_cmp(old_key, new_key);
 		str key = order <= 0 ? old_key : new_key;
-		struct level old = level_of(order <= 0 ? old_value : NULL);
-		struct level new = level_of(order >= 0 ? new_value : NULL);
+		struct level old = level_of(judged, order <= 0 ? old_value : NULL);
+		struct level new = level_of(judged, order >= 0 ? new_value : NULL);
 		enum auth_rule rule = differ(old, new) ? check(judged, key, old, new) : RULE_ALLOW;
 		if (rule != RULE_ALLOW)
 			return rule;

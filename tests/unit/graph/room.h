@@ -14,6 +14,8 @@ struct auth_case {
 	const char *power;      /* content of m.room.power_levels; "" takes the event away */
 	const char *create;     /* content of the create event; "" takes the event away */
 	const char *invite_keys; /* content of the m.room.third_party_invite at "tok" */
+	const char *redacts;    /* of m.room.redaction, in the versions where it stands beside content */
+	int since;              /* room versions before this one judge it otherwise */
 };
 
 enum { ROOM_EVENTS_MAX = 24 };
@@ -35,6 +37,11 @@ str test_room_id(const struct test_room *room);
 
 struct event test_event(struct arena *arena, const struct room_version *version, str room_id, const char *type,
                         const char *sender, const char *state_key, const char *content);
+
+/* 12 of room version 12. */
+int test_version_number(const struct room_version *version);
+/* Whose text numbers the auth rules of this version. */
+int test_version_text(const struct room_version *version);
 
 /* The event of the case. */
 struct event test_room_event(const struct test_room *room, const struct auth_case *c);

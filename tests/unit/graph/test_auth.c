@@ -13,6 +13,13 @@ struct rule_test {
 	struct auth_case refused, allowed;
 };
 
+/* Rules that only old versions have, or that they read otherwise. */
+struct old_rule_test {
+	int since, until;      /* versions */
+	const char *rule;      /* number in these versions */
+	struct auth_case refused, allowed;
+};
+
 static struct arena arena;
 
 static int set_up(void **state)
@@ -117,20 +124,20 @@ static const struct rule_test rules[] = {
 	{"4.3.7", "5.3.7", {MEMBER("@left:a", "@left:a", JOIN)}, {MEMBER("@invited:a", "@invited:a", JOIN)}},
 	{"4.3.7", "5.3.7", {MEMBER("@left:a", "@left:a", JOIN), .join_rule = ""},
 	 {MEMBER("@user:a", "@user:a", JOIN), .join_rule = ""}},
-	{"4.3.7", "5.3.7", {MEMBER("@knocker:a", "@knocker:a", JOIN), .join_rule = "knock"},
+	{"4.3.7", "5.3.7", {MEMBER("@knocker:a", "@knocker:a", JOIN), .join_rule = "knock", .since = 7},
 	 {MEMBER("@invited:a", "@invited:a", JOIN), .join_rule = "knock"}},
 	{"4.3.7", "5.3.7", {MEMBER("@invited:a", "@invited:a", JOIN), .join_rule = "private"},
 	 {MEMBER("@invited:a", "@invited:a", JOIN), .join_rule = "invite"}},
 	{"4.3.5.2", "5.3.5.2", {MEMBER("@left:a", "@left:a", JOIN), .join_rule = "restricted"},
 	 {MEMBER("@left:a", "@left:a", AUTHORISED("@user:a")), .join_rule = "restricted"}},
-	{"4.3.5.2", "5.3.5.2", {MEMBER("@left:a", "@left:a", AUTHORISED("@invited:a")), .join_rule = "restricted"},
+	{"4.3.5.2", "5.3.5.2", {MEMBER("@left:a", "@left:a", AUTHORISED("@invited:a")), .join_rule = "restricted", .since = 10},
 	 {MEMBER("@left:a", "@left:a", AUTHORISED("@user:a")), .join_rule = "knock_restricted"}},
 	{"4.3.5.2", "5.3.5.2",
-	 {MEMBER("@left:a", "@left:a", AUTHORISED("@user:a")), .join_rule = "knock_restricted", .power = INVITES_AT("50")},
+	 {MEMBER("@left:a", "@left:a", AUTHORISED("@user:a")), .join_rule = "knock_restricted", .power = INVITES_AT("50"), .since = 10},
 	 {MEMBER("@left:a", "@left:a", AUTHORISED("@mod:a")), .join_rule = "knock_restricted", .power = INVITES_AT("50")}},
 	{"4.3.5.2", "5.3.5.2", {MEMBER("@left:a", "@left:a", AUTHORISED("@nobody:a")), .join_rule = "restricted"},
 	 {MEMBER("@invited:a", "@invited:a", JOIN), .join_rule = "restricted"}},
-	{"4.3.5.2", "5.3.5.2", {MEMBER("@knocker:a", "@knocker:a", JOIN), .join_rule = "knock_restricted"},
+	{"4.3.5.2", "5.3.5.2", {MEMBER("@knocker:a", "@knocker:a", JOIN), .join_rule = "knock_restricted", .since = 10},
 	 {MEMBER("@user:a", "@user:a", JOIN), .join_rule = "restricted"}},
 
 	/* 4.4: invite */
@@ -184,7 +191,7 @@ static const struct rule_test rules[] = {
 	/* 4.5: leave, kick, unban */
 	{"4.5.1", "5.5.1", {MEMBER("@left:a", "@left:a", LEAVE)}, {MEMBER("@user:a", "@user:a", LEAVE)}},
 	{"4.5.1", "5.5.1", {MEMBER("@banned:a", "@banned:a", LEAVE)}, {MEMBER("@invited:a", "@invited:a", LEAVE)}},
-	{"4.5.1", "5.5.1", {MEMBER("@nobody:a", "@nobody:a", LEAVE)}, {MEMBER("@knocker:a", "@knocker:a", LEAVE)}},
+	{"4.5.1", "5.5.1", {MEMBER("@nobody:a", "@nobody:a", LEAVE), .since = 7}, {MEMBER("@knocker:a", "@knocker:a", LEAVE)}},
 	{"4.5.2", "5.5.2", {MEMBER("@left:a", "@user:a", LEAVE), .power = "{\"users_default\":0,\"users\":{\"@left:a\":100}}"},
 	 {MEMBER("@admin:a", "@user:a", LEAVE)}},
 	{"4.5.3", "5.5.3", {MEMBER("@mod:a", "@banned:a", LEAVE), .power = BANS_AT("75")},
@@ -207,7 +214,7 @@ static const struct rule_test rules[] = {
 
 	/* 4.7: knock */
 	{"4.7.1", "5.7.1", {MEMBER("@left:a", "@left:a", KNOCK)}, {MEMBER("@left:a", "@left:a", KNOCK), .join_rule = "knock"}},
-	{"4.7.1", "5.7.1", {MEMBER("@left:a", "@left:a", KNOCK), .join_rule = "restricted"},
+	{"4.7.1", "5.7.1", {MEMBER("@left:a", "@left:a", KNOCK), .join_rule = "restricted", .since = 10},
 	 {MEMBER("@left:a", "@left:a", KNOCK), .join_rule = "knock_restricted"}},
 	{"4.7.2", "5.7.2", {MEMBER("@user:a", "@left:a", KNOCK), .join_rule = "knock"},
 	 {MEMBER("@new:a", "@new:a", KNOCK), .join_rule = "knock"}},
@@ -248,7 +255,7 @@ static const struct rule_test rules[] = {
 	{"9.2", "10.2", {POWER("@admin:a", "{\"notifications\":5}")}, {POWER("@admin:a", "{}")}},
 	{"9.3", "10.3", {POWER("@admin:a", "{\"users\":[]}")}, {POWER("@admin:a", "{\"users\":{}}")}},
 	{"9.3", "10.3", {POWER("@admin:a", "{\"users\":{\"user\":1}}")}, {POWER("@admin:a", "{\"users\":{\"@user:a\":1}}")}},
-	{"9.3", "10.3", {POWER("@admin:a", "{\"users\":{\"@user:a\":\"1\"}}")}, {POWER("@admin:a", "{\"users\":{\"@user:a\":-1}}")}},
+	{"9.3", "10.3", {POWER("@admin:a", "{\"users\":{\"@user:a\":\"1\"}}"), .since = 10}, {POWER("@admin:a", "{\"users\":{\"@user:a\":-1}}")}},
 	{NULL, "10.4", {POWER("@admin:a", "{\"users\":{\"@creator:a\":100}}")}, {POWER("@admin:a", "{\"users\":{\"@admin:a\":100}}")}},
 	{NULL, "10.4",
 	 {POWER("@admin:a", "{\"users\":{\"@second:a\":5}}"), .create = "{\"additional_creators\":[\"@second:a\"]}"},
@@ -271,7 +278,7 @@ static const struct rule_test rules[] = {
 	{"9.7.1", "10.8.1",
 	 {POWER("@mod:a", "{\"events\":{\"a\":51,\"m.room.power_levels\":50,\"org.example.high\":75}," NOTIFICATIONS "," PLAIN "," USERS "}")},
 	 {POWER("@mod:a", "{\"events\":{\"a\":50,\"m.room.power_levels\":50,\"org.example.high\":75}," NOTIFICATIONS "," PLAIN "," USERS "}")}},
-	{"9.7.1", "10.8.1", {POWER("@mod:a", "{" EVENTS ",\"notifications\":{\"room\":51}," PLAIN "," USERS "}")},
+	{"9.7.1", "10.8.1", {POWER("@mod:a", "{" EVENTS ",\"notifications\":{\"room\":51}," PLAIN "," USERS "}"), .since = 6},
 	 {POWER("@mod:a", "{" EVENTS ",\"notifications\":{\"zoom\":50}," PLAIN "," USERS "}")}},
 	{"9.8.1", "10.9.1", {POWER("@mod:a", "{" EVENTS "," NOTIFICATIONS "," PLAIN ",\"users\":{\"@mod:a\":50}}")},
 	 {POWER("@mod:a", "{" EVENTS "," NOTIFICATIONS "," PLAIN ",\"users\":{\"@admin:a\":100,\"@mod:a\":1}}")}},
@@ -294,12 +301,56 @@ static void judged_as(const struct room_version *version, size_t row, const stru
 	char expected[64] = "";
 	struct auth_verdict verdict = test_room_judge(&arena, version, c);
 	if (rule)
-		snprintf(expected, sizeof expected, "v%.*s:%s", STR_ARG(version->name), rule);
+		snprintf(expected, sizeof expected, "v%d:%s", test_version_text(version), rule);
 	if (verdict.allowed == !rule && strcmp(verdict.rule, expected) == 0 && (verdict.reason[0] != '\0') == !!rule)
 		return;
-	print_error("row %zu, %s by %s with %.300s: got %s \"%s\", expected %s\n", row, c->type, c->sender, c->content,
+	print_error("v%.*s, row %zu, %s by %s with %.300s: got %s \"%s\", expected %s\n", STR_ARG(version->name), row, c->type, c->sender, c->content,
 	            verdict.rule, verdict.reason, expected);
 	fail();
+}
+
+/* How a text of before v10 numbers a rule of v10 whose number begins so. Longer beginnings stand first. */
+static const struct renumbering {
+	int until;             /* this version and those before it */
+	const char *v10, *there; /* `there` NULL: it has no such rule */
+} renumberings[] = {
+	{9, "9.1", NULL}, {9, "9.2", NULL}, {9, "9.3", "9.1"}, {9, "9.5", "9.3"}, {9, "9.6", "9.4"}, {9, "9.7", "9.5"},
+	{9, "9.8", "9.6"}, {9, "9.9", "9.7"},
+	{7, "4.3.5", NULL}, {7, "4.3.7", "4.2.6"}, {7, "4.3", "4.2"}, {7, "4.4", "4.3"}, {7, "4.5", "4.4"},
+	{7, "4.6", "4.5"}, {6, "4.7", NULL}, {7, "4.7", "4.6"}, {6, "4.8", "4.6"}, {7, "4.8", "4.7"},
+};
+
+static bool begins(const char *number, const char *with)
+{
+	size_t n = strlen(with);
+	return strncmp(number, with, n) == 0 && (number[n] == '\0' || number[n] == '.');
+}
+
+/* The number that a version's text gives to a rule of v10's; NULL: it has none. v1 to v5 have aliases as rule 4. */
+static const char *numbered_in(const struct room_version *version, const char *v10, char text[32])
+{
+	const char *head = "", *tail = v10;
+	int number = test_version_number(version);
+	if (number >= 10)
+		return v10;
+	for (size_t i = 0; i < COUNT_OF(renumberings) && !head[0]; i++) {
+		if (number > renumberings[i].until || !begins(v10, renumberings[i].v10))
+			continue;
+		if (!renumberings[i].there)
+			return NULL;
+		head = renumberings[i].there;
+		tail = v10 + strlen(renumberings[i].v10);
+	}
+	snprintf(text, 32, "%s%s", head, tail);
+	if (number <= 5 && text[0] >= '4') {
+		char later[32];
+		int top = 0, used = 0;
+		if (sscanf(text, "%d%n", &top, &used) != 1)
+			fail();
+		snprintf(later, sizeof later, "%d%s", top + 1, text + used);
+		strcpy(text, later);
+	}
+	return text;
 }
 
 static void each_rule(void **state)
@@ -309,8 +360,11 @@ static void each_rule(void **state)
 	const struct room_version *versions = room_version_all(&count);
 	for (size_t v = 0; v < count; v++) {
 		for (size_t i = 0; i < COUNT_OF(rules); i++) {
+			char text[32];
 			const char *rule = versions[v].room_id_from_create ? rules[i].v12 : rules[i].v10;
-			if (!rule)
+			if (rule && !versions[v].room_id_from_create)
+				rule = numbered_in(&versions[v], rule, text);
+			if (!rule || test_version_number(&versions[v]) < rules[i].refused.since)
 				continue;
 			judged_as(&versions[v], i, &rules[i].refused, rule);
 			judged_as(&versions[v], i, &rules[i].allowed, NULL);
@@ -318,14 +372,17 @@ static void each_rule(void **state)
 	}
 }
 
-/* Version 10 alone wants a creator in content, and takes its word for who that is. */
+/* Up to version 10 the creator stands in content, whose word is taken for it. */
 static void creator_in_content(void **state)
 {
 	(void)state;
 	static const struct auth_case without = {CREATE("{}")};
 	static const struct auth_case first = {MEMBER("@other:a", "@other:a", JOIN), .prev = CREATE_ID,
 	                                       .create = "{\"creator\":\"@other:a\"}", .join_rule = ""};
-	judged_as(room_version_find(STR("10")), 0, &without, "1.4");
+	size_t count;
+	const struct room_version *versions = room_version_all(&count);
+	for (size_t v = 0; v < count && !versions[v].implicit_room_creator; v++)
+		judged_as(&versions[v], 0, &without, "1.4");
 	judged_as(room_version_find(STR("11")), 0, &without, NULL);
 	judged_as(room_version_find(STR("12")), 0, &without, NULL);
 	judged_as(room_version_find(STR("10")), 1, &first, NULL);
@@ -367,8 +424,9 @@ static void first_join(void **state)
 	size_t count;
 	const struct room_version *versions = room_version_all(&count);
 	for (size_t v = 0; v < count; v++) {
+		char text[32];
 		bool is_12 = versions[v].room_id_from_create;
-		judged_as(&versions[v], 0, &elsewhere, is_12 ? "5.3.7" : "4.3.7");
+		judged_as(&versions[v], 0, &elsewhere, is_12 ? "5.3.7" : numbered_in(&versions[v], "4.3.7", text));
 		judged_as(&versions[v], 1, &by_other, NULL); /* as rule 4.3.1 is written: state_key alone counts */
 	}
 }
@@ -397,6 +455,59 @@ static void many_entries(void **state)
 	judged_as(room_version_default(), 1, &low, "6");
 }
 
+#define ALIASES(from, key) .type = "m.room.aliases", .sender = from, .state_key = key, .content = "{}"
+#define REDACTION(from, what) \
+	.type = "m.room.redaction", .sender = from, .content = "{}", .redacts = what
+#define OLD_POWER "{\"users\":{\"@admin:a\":100,\"@mod:a\":\" +0050 \",\"@user:a\":\"10\"},\"ban\":\"60\"}"
+
+static const struct old_rule_test old_rules[] = {
+	{1, 5, "4.1", {.type = "m.room.aliases", .sender = "@left:a", .content = "{}"}, {ALIASES("@left:a", "a")}},
+	{1, 5, "4.2", {ALIASES("@left:a", "b")}, {ALIASES("@left:a", "a")}},
+	{1, 5, "4.2", {ALIASES("@left:a", "")}, {ALIASES("@remote:b", "b")}},
+	{1, 2, "11.3", {REDACTION("@user:a", "$event:b")}, {REDACTION("@user:a", "$event:a")}},
+	{1, 2, "11.3", {REDACTION("@user:a", "$event")}, {REDACTION("@mod:a", "$event")}},
+	{1, 2, "11.3", {REDACTION("@user:a", "$event:b"), .power = "{\"redact\":1}"},
+	 {REDACTION("@user:a", "$event:b"), .power = "{\"redact\":0}"}},
+	/* Levels as texts. */
+	{1, 5, "10.1", {POWER("@admin:a", "{\"users\":{\"@admin:a\":\"ten\"}}")},
+	 {POWER("@admin:a", "{\"users\":{\"@admin:a\":\"10\"}}")}},
+	{6, 9, "9.1", {POWER("@admin:a", "{\"users\":{\"@admin:a\":\"1.5\"}}")},
+	 {POWER("@admin:a", "{\"users\":{\"@admin:a\":\" -15 \"}}")}},
+	{6, 9, "9.1", {POWER("@admin:a", "{\"users\":[]}")}, {POWER("@admin:a", "{\"events\":[]}")}},
+	{6, 7, "4.5.3", {MEMBER("@mod:a", "@user:a", BAN), .power = OLD_POWER},
+	 {MEMBER("@admin:a", "@mod:a", BAN), .power = OLD_POWER}},
+	/* Floats, where JSON is not strict: cut at the point. */
+	{1, 5, "5.5.3", {MEMBER("@mod:a", "@user:a", BAN), .power = "{\"ban\":50,\"users\":{\"@mod:a\":49.99}}"},
+	 {MEMBER("@mod:a", "@user:a", BAN), .power = "{\"ban\":50,\"users\":{\"@mod:a\":50.99}}"}},
+	/* Neither knocks nor restricted joins yet. */
+	{1, 5, "5.6", {MEMBER("@left:a", "@left:a", KNOCK), .join_rule = "knock"}, {MEMBER("@user:a", "@user:a", LEAVE)}},
+	{6, 6, "4.6", {MEMBER("@left:a", "@left:a", KNOCK), .join_rule = "knock"}, {MEMBER("@user:a", "@user:a", LEAVE)}},
+	{7, 7, "4.2.6", {MEMBER("@left:a", "@left:a", AUTHORISED("@mod:a")), .join_rule = "restricted"},
+	 {MEMBER("@invited:a", "@invited:a", JOIN), .join_rule = "knock"}},
+	{8, 9, "4.3.5.2", {MEMBER("@left:a", "@left:a", AUTHORISED("@left:a")), .join_rule = "restricted"},
+	 {MEMBER("@left:a", "@left:a", AUTHORISED("@mod:a")), .join_rule = "restricted"}},
+	{8, 9, "4.3.7", {MEMBER("@left:a", "@left:a", AUTHORISED("@mod:a")), .join_rule = "knock_restricted"},
+	 {MEMBER("@left:a", "@left:a", AUTHORISED("@mod:a")), .join_rule = "restricted"}},
+	{8, 9, "4.7.1", {MEMBER("@left:a", "@left:a", KNOCK), .join_rule = "knock_restricted"},
+	 {MEMBER("@left:a", "@left:a", KNOCK), .join_rule = "knock"}},
+};
+
+static void rules_of_old_versions(void **state)
+{
+	(void)state;
+	size_t count;
+	const struct room_version *versions = room_version_all(&count);
+	for (size_t v = 0; v < count; v++) {
+		int number = test_version_number(&versions[v]);
+		for (size_t i = 0; i < COUNT_OF(old_rules); i++) {
+			if (number < old_rules[i].since || number > old_rules[i].until)
+				continue;
+			judged_as(&versions[v], i, &old_rules[i].refused, old_rules[i].rule);
+			judged_as(&versions[v], i, &old_rules[i].allowed, NULL);
+		}
+	}
+}
+
 static bool is_tested(const char *v10, const char *v12, bool by_v12)
 {
 	for (size_t i = 0; i < COUNT_OF(rules); i++) {
@@ -404,6 +515,14 @@ static bool is_tested(const char *v10, const char *v12, bool by_v12)
 		if (number && strcmp(number, by_v12 ? v12 : v10) == 0)
 			return true;
 	}
+	return false;
+}
+
+static bool is_tested_as_old(const char *number)
+{
+	for (size_t i = 0; i < COUNT_OF(old_rules); i++)
+		if (strcmp(old_rules[i].rule, number) == 0)
+			return true;
 	return false;
 }
 
@@ -417,10 +536,25 @@ static bool stands_elsewhere(const char *v10, const char *v12)
 	return strcmp(v12, "3.5") == 0;
 }
 
+/* A number of an old version must be the one that the renumbering gives; what v10 has not stands in old_rules. */
+static void old_number_is_right(const char *version, const char *number, const char *v10, const char *v12)
+{
+	char text[32];
+	if (!v10[0] && v12[0]) { /* only v12 has it */
+		assert_string_equal(number, "");
+		return;
+	}
+	const char *expected = v10[0] ? numbered_in(room_version_find(str_of(version)), v10, text) : NULL;
+	if (v10[0])
+		assert_string_equal(number, expected ? expected : "");
+	else if (number[0] && !is_tested_as_old(number))
+		fail_msg("v%s:%s is not tested", version, number);
+}
+
 static void no_rule_is_left_out(void **state)
 {
 	(void)state;
-#define AUTH_RULE(name, v10, v11, v12, sentence)                                          \
+#define AUTH_RULE(name, v1, v3, v6, v7, v8, v10, v11, v12, sentence)                      \
 	if (!stands_elsewhere(v10, v12)) {                                                \
 		if ((v10)[0] && !is_tested(v10, v12, false))                              \
 			fail_msg("v10:%s is not tested", v10);                            \
@@ -428,7 +562,12 @@ static void no_rule_is_left_out(void **state)
 			fail_msg("v12:%s is not tested", v12);                            \
 		if ((v11)[0] && strcmp(v10, v11) != 0)                                    \
 			fail_msg("v11:%s is numbered otherwise than v10", v11);           \
-	}
+	}                                                                                 \
+	old_number_is_right("1", v1, v10, v12);                                           \
+	old_number_is_right("3", v3, v10, v12);                                           \
+	old_number_is_right("6", v6, v10, v12);                                           \
+	old_number_is_right("7", v7, v10, v12);                                           \
+	old_number_is_right("8", v8, v10, v12);
 #include "graph/auth_rules.def"
 #undef AUTH_RULE
 }
@@ -441,6 +580,7 @@ int main(void)
 		cmocka_unit_test(creators_of_v12),
 		cmocka_unit_test(first_join),
 		cmocka_unit_test(many_entries),
+		cmocka_unit_test(rules_of_old_versions),
 		cmocka_unit_test(no_rule_is_left_out),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
