@@ -79,6 +79,8 @@ static enum rc edit_apply(struct txn_rw *txn, const struct snapshot_edit *edit, 
 {
 	struct arena CLEANUP(arena_release) arena;
 	arena_init(&arena, EDIT_ARENA_BYTES);
+	if (edit->base < 0) /* an outlier's */
+		return RC_INVALID_PARAM;
 	if (edit->count > SNAPSHOT_CHANGES_MAX)
 		return RC_TOO_LARGE;
 	struct state_entry *entries = arena_array(&arena, struct state_entry, edit->count);

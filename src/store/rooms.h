@@ -101,7 +101,7 @@ struct event_insert {
 	int64_t ts_ms, depth;
 	str event_id, type, state_key, canonical;
 	bool is_state;
-	const str *auth_events;    /* ids, all known: RC_NOT_FOUND */
+	const str *auth_events;    /* of state events: ids, all known (RC_NOT_FOUND), EVENT_AUTH_MAX at most (RC_TOO_LARGE) */
 	size_t auth_count;
 	/*
 	 * Forward extremities among its prev_events. EVENT_AT_HEAD: those besides the head, which is always one. EVENT_ON_FORK:

@@ -115,7 +115,7 @@ static void an_event_on_a_fork_becomes_the_head(void **state)
 	fixture_check(s.f);
 }
 
-static void depth_is_the_greatest(void **state)
+static void depth_is_the_greatest_and_misuse_is_told(void **state)
 {
 	struct setting s = setting_of(state);
 	int64_t depth = room_now(s.f, s.room).depth, base = room_now(s.f, s.room).snapshot;
@@ -127,6 +127,11 @@ static void depth_is_the_greatest(void **state)
 	    .place = EVENT_ON_FORK,
 	    .expected_head = room_now(s.f, s.room).head_event + 9};
 	assert_int_equal(fixture_event(s.f, moved, NULL, NULL), RC_CONFLICT);
+	moved.expected_head = 0;
+	moved.before.base = -1; /* an outlier has no state */
+	assert_int_equal(fixture_event(s.f, moved, NULL, NULL), RC_INVALID_PARAM);
+	struct event_insert refused = {.room = s.room, .sender = s.sender, .generation = -1, .verdict = EVENT_REJECTED};
+	assert_int_equal(fixture_event(s.f, refused, NULL, NULL), RC_INVALID_PARAM);
 }
 
 static void refused_events_change_nothing(void **state)
@@ -396,7 +401,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(an_event_on_a_fork_becomes_the_head),
-	    TEST(depth_is_the_greatest),
+	    TEST(depth_is_the_greatest_and_misuse_is_told),
 	    TEST(refused_events_change_nothing),
 	    TEST(outliers_find_their_place),
 	    TEST(memberships_follow_the_current_state),
