@@ -533,6 +533,38 @@ static void check_finds_damage(void **state)
 	}
 }
 
+/* A peer that sends refused power levels does not cut the room's chain to pieces. */
+static void refused_run(struct fixture *f, struct txn_rw *txn)
+{
+	int64_t room, event, pos, seq;
+	str cites[] = {STR("$1")};
+	assert_int_equal(room_add(txn, STR("!r"), STR("11"), false, &room), RC_OK);
+	index_put(f, txn, room, "m.room.power_levels", STR_EMPTY, 1, NULL, 0);
+	struct event_insert in = {
+	    .room = room,
+	    .place = EVENT_OUTLIER,
+	    .verdict = EVENT_REJECTED,
+	    .sender = 1,
+	    .generation = -1,
+	    .event_id = STR("$refused"),
+	    .type = STR("m.room.power_levels"),
+	    .is_state = true,
+	    .canonical = STR("{}"),
+	    .auth_events = cites,
+	    .auth_count = 1,
+	};
+	assert_int_equal(event_insert(txn, &in, &event, &pos), RC_OK);
+	index_put(f, txn, room, "m.room.power_levels", STR_EMPTY, 2, (int[]){1}, 1);
+	seq = sql_one(txn, "SELECT seq FROM auth_chains ORDER BY event DESC LIMIT 1");
+	assert_int_equal(seq, 2);
+	assert_int_equal(sql_one(txn, "SELECT count(DISTINCT chain) FROM auth_chains"), 2);
+}
+
+static void a_refused_event_holds_no_chain_up(void **state)
+{
+	in_transaction(state, refused_run);
+}
+
 static void failing_run(struct fixture *f, struct txn_rw *txn)
 {
 	struct graph *g = calloc(1, sizeof *g);
@@ -574,6 +606,7 @@ int main(void)
 	    TEST(random_graphs_match_a_plain_walk),
 	    TEST(depth_is_no_matter),
 	    TEST(the_index_is_near_linear),
+	    TEST(a_refused_event_holds_no_chain_up),
 	    TEST(limits),
 	    TEST(check_finds_damage),
 	    TEST(failing_allocations_are_told),
