@@ -1,4 +1,4 @@
-/* createRoom, and the memberships: join, knock, leave, forget, invite, kick, ban, unban. */
+/* createRoom and upgrade, and the memberships: join, knock, leave, forget, invite, kick, ban, unban. */
 #include "api/endpoints.h"
 #include "core/room/directory.h"
 #include "core/room/membership.h"
@@ -28,6 +28,29 @@ enum rc client_create_room(struct api_request *rq)
 	str room_id, alias;
 	TRY(room_create(rq->ctx->rooms, rq->arena, &rq->actor, rq->body, &room_id, &alias, &rq->fail));
 	return answer_room(rq, room_id, alias);
+}
+
+/* POST /rooms/{roomId}/upgrade */
+enum rc client_upgrade(struct api_request *rq)
+{
+	struct {
+		str new_version;
+	} body = {0};
+	const struct field fields[] = {
+		{"new_version", FIELD_TEXT, true, 1, 0, offsetof(__typeof__(body), new_version)},
+	};
+	struct upgrade_wish wish = {.actor = rq->actor, .room_id = rq->path_params[0]};
+	str room_id;
+	struct buf out;
+	TRY(api_read_body(rq, fields, COUNT_OF(fields), &body));
+	wish.new_version = body.new_version;
+	wish.additional_creators = json_get(rq->body, STR("additional_creators"));
+	TRY(room_upgrade(rq->ctx->rooms, rq->arena, &wish, &room_id, &rq->fail));
+	buf_init(&out, rq->arena, ANSWER_BYTES);
+	buf_put(&out, STR("{\"replacement_room\":"));
+	json_put_text(&out, room_id);
+	buf_putc(&out, '}');
+	return api_answer_buf(rq, &out);
 }
 
 static enum rc body_reason(struct api_request *rq, str *ret_reason)

@@ -4,7 +4,7 @@
 
 #include "core/room/room_int.h"
 
-enum { CREATE_EVENTS_MAX = 2000 };
+enum { CREATE_EVENTS_MAX = 2000, CREATE_STATE_DEFAULT = 50 };
 
 enum preset { PRESET_PRIVATE, PRESET_TRUSTED, PRESET_PUBLIC };
 
@@ -29,6 +29,9 @@ MUST_CHECK enum rc create_wish_read(struct rooms *rooms, struct arena *arena, js
 MUST_CHECK enum rc create_content(struct arena *arena, const struct create_wish *wish, str creator, str *ret_content);
 MUST_CHECK enum rc create_power_levels(struct arena *arena, const struct create_wish *wish, str creator,
                                        str *ret_content);
+
+/* The level that m.room.tombstone gets: from v12 on above state_default, however high; creators have it always. */
+int64_t create_tombstone_level(const struct room_version *version, int64_t state_default);
 
 struct preset_event {
 	const char *type, *key, *value;

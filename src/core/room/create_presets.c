@@ -1,7 +1,7 @@
 /* POST /createRoom: what the presets put into the first events (Client-Server API, same heading). */
 #include "core/room/create_int.h"
 
-enum { STATE_DEFAULT = 50, TOMBSTONE_LEVEL = 150 };
+enum { TOMBSTONE_LEVEL = 150 };
 
 const struct preset_event preset_events[][PRESET_EVENTS] = {
 	[PRESET_PRIVATE] = {
@@ -115,20 +115,22 @@ static void put_users(struct buf *buf, const struct create_wish *wish, str creat
 	buf_putc(buf, '}');
 }
 
-/*
- * From v12 on the level of m.room.tombstone stands there and is above state_default, whatever was overridden; a level
- * that the client names itself is left as it is. Creators have it always.
- */
-static int64_t tombstone_level(const struct create_wish *wish)
+int64_t create_tombstone_level(const struct room_version *version, int64_t state_default)
 {
-	int64_t state_default = STATE_DEFAULT;
-	if (!wish->version->privileged_creators)
+	if (!version->privileged_creators)
 		return 100;
-	(void)power_level_read(wish->version, json_get(wish->power_override, STR("state_default")), &state_default);
 	return state_default < TOMBSTONE_LEVEL ? TOMBSTONE_LEVEL
 	       : state_default < JSON_INTEGER_MAX ? state_default + 1 : state_default;
 }
 
+static int64_t tombstone_level(const struct create_wish *wish)
+{
+	int64_t state_default = CREATE_STATE_DEFAULT;
+	(void)power_level_read(wish->version, json_get(wish->power_override, STR("state_default")), &state_default);
+	return create_tombstone_level(wish->version, state_default);
+}
+
+/* From v12 on the level of m.room.tombstone stands there; one that the client names itself is left as it is. */
 static void put_overridden_events(struct buf *buf, const struct create_wish *wish, json events)
 {
 	json_put_key(buf, STR("events"));
@@ -164,7 +166,7 @@ enum rc create_power_levels(struct arena *arena, const struct create_wish *wish,
 		const char *key;
 		int level;
 	} levels[] = {
-		{"ban", 50}, {"events_default", 0}, {"kick", 50}, {"redact", 50}, {"state_default", STATE_DEFAULT},
+		{"ban", 50}, {"events_default", 0}, {"kick", 50}, {"redact", 50}, {"state_default", CREATE_STATE_DEFAULT},
 		{"users_default", 0},
 	};
 	static const char *const events_key[] = {"events"};

@@ -102,6 +102,19 @@ MUST_CHECK enum rc room_unban(struct rooms *rooms, struct arena *arena, const st
 MUST_CHECK enum rc room_create(struct rooms *rooms, struct arena *arena, const struct actor *actor, json request,
                                str *ret_room_id, str *ret_alias, struct fail *fail);
 
+/*
+ * POST /rooms/{roomId}/upgrade, in one transaction. Waits. The same user asking again for the same version gets the
+ * replacement that is there. RC_UNSUPPORTED_ROOM_VERSION; RC_FORBIDDEN: not joined, no power for the tombstone, or an
+ * additional creator whose account has ended.
+ */
+struct upgrade_wish {
+	struct actor actor;
+	str room_id, new_version;
+	json additional_creators;  /* as the client sent it, or NULL; not looked at where the version has none */
+};
+MUST_CHECK enum rc room_upgrade(struct rooms *rooms, struct arena *arena, const struct upgrade_wish *wish,
+                                str *ret_room_id, struct fail *fail);
+
 /* Profile change into every joined room (in the background, through the gate; never a join of somebody who is not joined any more). */
 MUST_CHECK enum rc rooms_propagate_profile(struct rooms *rooms, const struct actor *actor);
 
