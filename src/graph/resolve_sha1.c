@@ -1,0 +1,67 @@
+/* SHA-1 (FIPS 180-4, 6.1): libsodium has none, and state resolution v1 breaks ties by it. */
+#include "graph/resolve_int.h"
+
+#include <string.h>
+
+enum { BLOCK_BYTES = 64, ROUNDS = 80, WORDS = 5, LENGTH_BYTES = 8 };
+
+static uint32_t rotated(uint32_t x, unsigned bits)
+{
+	return (x << bits) | (x >> (32 - bits));
+}
+
+static uint32_t word_at(const unsigned char *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* The function and the constant of round t. */
+static uint32_t mixed(const uint32_t v[WORDS], size_t t)
+{
+	if (t < 20)
+		return ((v[1] & v[2]) | (~v[1] & v[3])) + 0x5a827999u;
+	if (t < 40)
+		return (v[1] ^ v[2] ^ v[3]) + 0x6ed9eba1u;
+	if (t < 60)
+		return ((v[1] & v[2]) | (v[1] & v[3]) | (v[2] & v[3])) + 0x8f1bbcdcu;
+	return (v[1] ^ v[2] ^ v[3]) + 0xca62c1d6u;
+}
+
+static void take_block(uint32_t hash[WORDS], const unsigned char block[BLOCK_BYTES])
+{
+	uint32_t w[ROUNDS], v[WORDS];
+	for (size_t t = 0; t < 16; t++)
+		w[t] = word_at(block + 4 * t);
+	for (size_t t = 16; t < ROUNDS; t++)
+		w[t] = rotated(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
+	memcpy(v, hash, sizeof v);
+	for (size_t t = 0; t < ROUNDS; t++) {
+		uint32_t next = rotated(v[0], 5) + mixed(v, t) + v[4] + w[t];
+		v[4] = v[3];
+		v[3] = v[2];
+		v[2] = rotated(v[1], 30);
+		v[1] = v[0];
+		v[0] = next;
+	}
+	for (size_t i = 0; i < WORDS; i++)
+		hash[i] += v[i];
+}
+
+void sha1(str bytes, unsigned char ret_hash[SHA1_BYTES])
+{
+	uint32_t hash[WORDS] = {0x67452301u, 0xefcdab89u, 0x98badcfeu, 0x10325476u, 0xc3d2e1f0u};
+	unsigned char last[2 * BLOCK_BYTES] = {0};
+	size_t whole = bytes.n - bytes.n % BLOCK_BYTES, rest = bytes.n - whole;
+	for (size_t i = 0; i < whole; i += BLOCK_BYTES)
+		take_block(hash, (const unsigned char *)bytes.p + i);
+	if (rest)
+		memcpy(last, bytes.p + whole, rest);
+	last[rest] = 0x80;
+	size_t padded = rest + 1 + LENGTH_BYTES <= BLOCK_BYTES ? BLOCK_BYTES : 2 * BLOCK_BYTES;
+	for (size_t i = 0; i < LENGTH_BYTES; i++)
+		last[padded - 1 - i] = (unsigned char)((uint64_t)bytes.n * 8 >> (8 * i));
+	for (size_t i = 0; i < padded; i += BLOCK_BYTES)
+		take_block(hash, last + i);
+	for (size_t i = 0; i < SHA1_BYTES; i++)
+		ret_hash[i] = (unsigned char)(hash[i / 4] >> (24 - 8 * (i % 4)));
+}
