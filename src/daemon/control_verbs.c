@@ -54,6 +54,7 @@ static const struct {
 	{STR_INIT("deactivation.list"), verb_deactivation_list},
 	{STR_INIT("deactivation.show"), verb_deactivation_show},
 	{STR_INIT("check"), verb_check},
+	{STR_INIT("check.rooms"), verb_check_rooms},
 };
 
 enum rc control_run(

@@ -12,7 +12,7 @@ static const struct option_row rows[] = {
 	{OPTION_JSON, STR_INIT("--json"), NULL, "Print JSON, for scripts."},
 	{OPTION_ADMIN, STR_INIT("--admin"), NULL, "Make the account a server administrator."},
 	{OPTION_ERASE, STR_INIT("--erase"), NULL, "Also remove display name and avatar, and hide old messages from newcomers."},
-	{OPTION_ROOMS, STR_INIT("--rooms"), NULL, "Also list each room that is not simply left, and why."},
+	{OPTION_ROOMS, STR_INIT("--rooms"), NULL, "Also look at the rooms, one by one."},
 	{OPTION_PASSWORD_FILE, STR_INIT("--password-file"), "FILE",
 	 "Read the password from the first line of FILE; - is standard input."},
 	{OPTION_EXAMPLE, STR_INIT("--example"), NULL, "Print the commented example of a configuration file, check nothing."},

@@ -17,7 +17,7 @@ enum option {
 	OPTION_JSON = 1 << 0,          /* answers for scripts */
 	OPTION_ADMIN = 1 << 1,         /* user add */
 	OPTION_ERASE = 1 << 2,         /* user deactivate */
-	OPTION_ROOMS = 1 << 3,         /* deactivation show */
+	OPTION_ROOMS = 1 << 3,         /* deactivation show, check */
 	OPTION_PASSWORD_FILE = 1 << 4, /* user add, user reset-password */
 	OPTION_EXAMPLE = 1 << 5,       /* check */
 };

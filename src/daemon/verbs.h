@@ -33,6 +33,8 @@ verb_fn verb_user_deactivate;    /* name, erase → the members of one deactivat
 verb_fn verb_deactivation_list;  /* after? (job) → deactivations, more */
 verb_fn verb_deactivation_show;  /* name, rooms → the members of one deactivation, rooms, rooms_omitted */
 verb_fn verb_check;              /* {} → findings */
+/* room, stage, after: where the last answer ended → the same, more, rooms, events, signatures_unchecked, count, findings */
+verb_fn verb_check_rooms;
 
 /* The text at `name`: RC_MISSING_PARAM when it is absent or empty. */
 MUST_CHECK enum rc verb_text(struct verb_call *call, const char *name, str *ret_text);
