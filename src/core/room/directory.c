@@ -168,7 +168,7 @@ enum rc room_aliases_answer(struct rooms *rooms, struct arena *arena, const stru
 	size_t count;
 	TRY(txn_ro_begin(rooms->config.store, &txn));
 	TRY(room_view_open(txn, arena, actor->user, room_id, &view, fail));
-	if (view.until_pos != INT64_MAX)
+	if (view.state_until_pos != INT64_MAX)
 		return fail_set(fail, RC_FORBIDDEN, "You are not joined to this room");
 	TRY(aliases_of_room(txn, arena, view.room.room, &aliases, &count));
 	buf_put(out, STR("{\"aliases\":["));

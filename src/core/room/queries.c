@@ -97,9 +97,8 @@ enum rc room_event_answer(const struct room_query *query, str event_id)
 	struct room_view view;
 	struct event_row event;
 	bool visible = false;
-	enum rc rc = query_open(query, &txn, &view);
-	if (rc == RC_FORBIDDEN)
-		rc = RC_NOT_FOUND; /* the specification has one answer for both */
+	TRY(txn_ro_begin(query->rooms->config.store, &txn));
+	enum rc rc = room_view_of(txn, query->arena, query->actor->user, query->room_id, &view);
 	if (rc == RC_OK)
 		rc = event_find(txn, query->arena, event_id, &event);
 	if (rc == RC_OK && event.room == view.room.room)
@@ -109,19 +108,24 @@ enum rc room_event_answer(const struct room_query *query, str event_id)
 	return rc == RC_OK ? event_put(query, txn, query->arena, &view, &event) : rc;
 }
 
-/* The state as it was at a position: after the newest event up to there. */
+/* The state as it was at a position: after the newest event up to there, if that one may be seen. */
 static enum rc snapshot_at_pos(const struct room_query *query, struct txn_ro *txn, const struct room_view *view,
                                int64_t pos, int64_t *ret_snapshot)
 {
 	struct event_row *events;
 	size_t count;
 	bool more;
-	if (pos < 0 || pos >= view->until_pos) {
+	bool visible = true;
+	if (pos < 0 || pos >= view->state_until_pos || pos >= view->room.last_pos) {
 		*ret_snapshot = view->state_snapshot;
 		return RC_OK;
 	}
 	TRY(events_between(txn, query->arena, view->room.room, 0, pos, true, 1, &events, &count, &more));
 	*ret_snapshot = count ? events[0].current : 0;
+	if (count)
+		TRY(room_event_visible(txn, query->arena, view, &events[0], &visible));
+	if (!visible)
+		return fail_set(query->fail, RC_FORBIDDEN, "You may not see the room as it was then");
 	return RC_OK;
 }
 

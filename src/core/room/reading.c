@@ -22,46 +22,84 @@ static enum rc member_of(struct txn_ro *txn, struct arena *arena, struct room_vi
 	return rc;
 }
 
-/* Someone who is not joined: reads what all may read, or the past until they left. */
-static enum rc view_from_outside(struct txn_ro *txn, struct arena *arena, struct room_view *view, struct fail *fail)
+/* The end of the last join of somebody who is not joined; at position 0 when there is none. */
+static enum rc past_of(struct txn_ro *txn, struct arena *scratch, const struct room_view *view,
+                       struct join_end *ret_end)
+{
+	*ret_end = (struct join_end){0};
+	if (view->member.event == 0 || view->member.forgotten)
+		return RC_OK;
+	enum rc rc = join_end_find(txn, scratch, view->member.event, ret_end);
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+enum rc room_view_past(struct txn_ro *txn, struct arena *scratch, struct room_view *view)
+{
+	struct join_end end = {.pos = INT64_MAX};
+	if (view->member.membership != MEMBERSHIP_JOIN)
+		TRY(past_of(txn, scratch, view, &end));
+	view->joined_until = end.pos;
+	return RC_OK;
+}
+
+static enum rc visibility_event_at(struct txn_ro *txn, struct arena *arena, int64_t snapshot, int64_t *ret_event)
+{
+	struct event_row row;
+	enum rc rc = state_event(txn, arena, snapshot, STR("m.room.history_visibility"), STR_EMPTY, &row);
+	*ret_event = rc == RC_OK ? row.event : 0;
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+/*
+ * Someone who is not joined reads what all may read, and the past until they left. If the visibility was changed
+ * since, there may have been a time after it that was open to the world.
+ */
+static enum rc view_from_outside(struct txn_ro *txn, struct arena *arena, struct room_view *view)
 {
 	enum history_visibility visibility;
+	struct join_end end;
+	int64_t then, now;
+	TRY(past_of(txn, arena, view, &end));
+	view->joined_until = view->state_until_pos = end.pos;
+	view->state_snapshot = end.snapshot;
 	TRY(visibility_at(txn, arena, view->room.snapshot, &visibility));
 	if (visibility == VISIBILITY_WORLD_READABLE) {
 		view->state_snapshot = view->room.snapshot;
-		view->until_pos = INT64_MAX;
+		view->state_until_pos = view->until_pos = INT64_MAX;
 		return RC_OK;
 	}
-	struct join_end end;
-	if (view->member.membership == MEMBERSHIP_NONE || view->member.forgotten)
-		return refuse(fail);
-	enum rc rc = join_end_find(txn, arena, view->member.event, &end);
-	if (rc == RC_NOT_FOUND)
-		return refuse(fail);
-	view->state_snapshot = end.snapshot;
-	view->until_pos = end.pos;
-	return rc;
+	TRY(visibility_event_at(txn, arena, end.snapshot, &then));
+	TRY(visibility_event_at(txn, arena, view->room.snapshot, &now));
+	view->until_pos = end.pos && then == now ? end.pos : INT64_MAX;
+	return RC_OK;
+}
+
+enum rc room_view_of(struct txn_ro *txn, struct arena *arena, int64_t user, str room_id, struct room_view *ret_view)
+{
+	struct room_view view = {.viewer = user};
+	TRY(room_find(txn, arena, room_id, &view.room));
+	TRY(member_of(txn, arena, &view));
+	if (view.member.membership == MEMBERSHIP_JOIN) {
+		view.state_snapshot = view.room.snapshot;
+		view.joined_until = view.state_until_pos = view.until_pos = INT64_MAX;
+	} else {
+		TRY(view_from_outside(txn, arena, &view));
+	}
+	TRY(arena_status(arena));
+	*ret_view = view;
+	return RC_OK;
 }
 
 enum rc room_view_open(struct txn_ro *txn, struct arena *arena, int64_t user, str room_id, struct room_view *ret_view,
                        struct fail *fail)
 {
-	struct room_view view = {.viewer = user};
-	enum rc rc = room_find(txn, arena, room_id, &view.room);
-	if (rc == RC_NOT_FOUND)
+	struct room_view view;
+	enum rc rc = room_view_of(txn, arena, user, room_id, &view);
+	if (rc == RC_NOT_FOUND || (rc == RC_OK && view.state_until_pos == 0))
 		return refuse(fail);
-	if (rc != RC_OK)
-		return rc;
-	TRY(member_of(txn, arena, &view));
-	if (view.member.membership == MEMBERSHIP_JOIN) {
-		view.state_snapshot = view.room.snapshot;
-		view.until_pos = INT64_MAX;
-	} else {
-		TRY(view_from_outside(txn, arena, &view, fail));
-	}
-	TRY(arena_status(arena));
-	*ret_view = view;
-	return RC_OK;
+	if (rc == RC_OK)
+		*ret_view = view;
+	return rc;
 }
 
 static str content_of(str canonical)
@@ -73,14 +111,22 @@ static str content_of(str canonical)
 	return STR_EMPTY;
 }
 
-/* What stood in the place of a state event before. */
-static enum rc replaced_read(struct txn_ro *txn, struct arena *arena, const struct event_row *event,
-                             struct event_unsigned *data)
+/*
+ * What stood in the place of a state event before, if the viewer may see it. Their own memberships they were told when
+ * they came, invites and knocks in stripped form.
+ */
+static enum rc replaced_read(struct txn_ro *txn, struct arena *arena, const struct room_view *view,
+                             const struct event_row *event, struct event_unsigned *data)
 {
+	struct event_row before;
+	bool visible = true;
 	if (!event->is_state || event->replaced == 0)
 		return RC_OK;
-	struct event_row before;
 	TRY(event_get(txn, arena, event->replaced, &before));
+	if (!event_is_viewers_own(event, view->member.user_id))
+		TRY(room_event_visible(txn, arena, view, &before, &visible));
+	if (!visible)
+		return RC_OK;
 	data->prev_content = content_of(before.canonical);
 	data->replaces_state = before.event_id;
 	return user_id_of(txn, arena, before.sender, &data->prev_sender);
@@ -116,7 +162,7 @@ enum rc room_event_put(struct txn_ro *txn, struct arena *arena, struct buf *out,
 	}
 	if (device != 0 && device == event->txn_device)
 		data.transaction_id = event->txn_id;
-	TRY(replaced_read(txn, arena, event, &data));
+	TRY(replaced_read(txn, arena, view, event, &data));
 	TRY(redaction_read(txn, arena, view->room.room_id, event, &data));
 	enum membership membership;
 	TRY(viewer_membership_at(txn, arena, view, event, &membership));

@@ -14,21 +14,32 @@ struct room_view {
 	struct room_row room;
 	struct member_row member;    /* membership NONE when the user never had one */
 	int64_t viewer;              /* user nid */
-	int64_t state_snapshot;      /* the state this user may read: current, or as it was when they left */
-	int64_t until_pos;           /* newest position they may read up to; INT64_MAX while joined */
+	int64_t joined_until;        /* position of the event that ended the last join; INT64_MAX while joined; 0: never
+	                                joined, or forgotten */
+	int64_t state_snapshot;      /* the state this user may read: current, or as it was when they left; 0: none */
+	int64_t state_until_pos;     /* newest position whose state they may read; INT64_MAX: all; 0: none */
+	int64_t until_pos;           /* no event after this position is theirs to see; those before are judged one by one */
 };
 
-/* RC_FORBIDDEN when the user may read nothing of the room (and when there is no such room). */
+/* Opens a view of any room for any user. RC_NOT_FOUND: no such room. */
+MUST_CHECK enum rc room_view_of(struct txn_ro *txn, struct arena *arena, int64_t user, str room_id,
+                                struct room_view *ret_view);
+/*
+ * The same for what lists events and state: RC_FORBIDDEN for those who were never joined, or forgot the room, unless it
+ * is open to the world now (and when there is no such room).
+ */
 MUST_CHECK enum rc room_view_open(struct txn_ro *txn, struct arena *arena, int64_t user, str room_id,
                                   struct room_view *ret_view, struct fail *fail);
+/* Fills joined_until of a view that was made otherwise, with its viewer and member set. */
+MUST_CHECK enum rc room_view_past(struct txn_ro *txn, struct arena *scratch, struct room_view *view);
 
-/* True when the viewer may see the event. */
+/* True when the viewer may see the event: the one function that decides. visibility_int.h lists who asks it. */
 MUST_CHECK enum rc room_event_visible(struct txn_ro *txn, struct arena *scratch, const struct room_view *view,
                                       const struct event_row *event, bool *ret_visible);
 
 /*
- * Appends the event for clients with its unsigned part (age, transaction_id of `device`, prev_content, redacted_because,
- * membership of the viewer).
+ * Appends the event for clients with its unsigned part: age, transaction_id of `device`, prev_content if the viewer may
+ * see the event before, redacted_because (a redaction is for everybody), membership of the viewer.
  */
 MUST_CHECK enum rc room_event_put(struct txn_ro *txn, struct arena *arena, struct buf *out, const struct room_view *view,
                                   const struct event_row *event, enum event_form form, int64_t device, int64_t now_ms);

@@ -58,7 +58,7 @@ enum rc join_end_find(struct txn_ro *txn, struct arena *scratch, int64_t member_
 	for (unsigned steps = 0; steps < MEMBER_WALK_MAX && now.replaced != 0; steps++) {
 		TRY(event_get(txn, scratch, now.replaced, &before));
 		if (membership_in(scratch, before.canonical) == MEMBERSHIP_JOIN) {
-			*ret_end = (struct join_end){now.pos, now.snapshot};
+			*ret_end = (struct join_end){now.pos, now.current};
 			return arena_status(scratch);
 		}
 		now = before;
@@ -73,16 +73,24 @@ static enum rc viewer_id(struct txn_ro *txn, struct arena *scratch, const struct
 	return view->member.user_id.n ? RC_OK : user_id_of(txn, scratch, view->viewer, ret_user_id);
 }
 
+/*
+ * Nothing changed since the newest member event; without any there never was a membership. On a fork the state at an
+ * event is another than the one that the room had when it arrived.
+ */
+static bool membership_is_known(const struct room_view *view, const struct event_row *event)
+{
+	return (view->member.event == 0 || event->pos >= view->member.pos) && event->snapshot == event->current;
+}
+
 enum rc viewer_membership_at(struct txn_ro *txn, struct arena *scratch, const struct room_view *view,
                              const struct event_row *event, enum membership *ret_membership)
 {
-	/* Nothing changed since the newest member event; without any there never was a membership. */
-	if (view->member.event == 0 || event->pos >= view->member.pos) {
+	str user_id;
+	struct event_row row;
+	if (membership_is_known(view, event)) {
 		*ret_membership = view->member.membership;
 		return RC_OK;
 	}
-	str user_id;
-	struct event_row row;
 	TRY(viewer_id(txn, scratch, view, &user_id));
 	enum rc rc = state_event(txn, scratch, event->snapshot, STR("m.room.member"), user_id, &row);
 	if (rc != RC_OK && rc != RC_NOT_FOUND)
@@ -91,78 +99,72 @@ enum rc viewer_membership_at(struct txn_ro *txn, struct arena *scratch, const st
 	return arena_status(scratch);
 }
 
-/* Rule 3: joined at any point after the event was sent. */
-static enum rc joined_after(struct txn_ro *txn, struct arena *scratch, const struct room_view *view,
-                            const struct event_row *event, bool *ret_joined)
+/*
+ * The numbered rules, with the visibility and the viewer's membership at the event. Rule 4 is about events; that who
+ * is invited reads nothing before the join is the module's text for users.
+ */
+static bool rules_allow(const struct room_view *view, const struct event_row *event,
+                        enum history_visibility visibility, enum membership membership)
 {
-	struct join_end end;
-	*ret_joined = view->member.membership == MEMBERSHIP_JOIN;
-	if (*ret_joined || view->member.event == 0)
-		return RC_OK;
-	enum rc rc = join_end_find(txn, scratch, view->member.event, &end);
-	if (rc == RC_OK)
-		*ret_joined = event->pos <= end.pos;
-	return rc == RC_NOT_FOUND ? RC_OK : rc;
+	bool joined = membership == MEMBERSHIP_JOIN;          /* 2 */
+	bool joined_after = event->pos <= view->joined_until; /* or while */
+	switch (visibility) {
+	case VISIBILITY_WORLD_READABLE: /* 1 */
+		return true;
+	case VISIBILITY_SHARED: /* 3 */
+		return joined || joined_after;
+	case VISIBILITY_INVITED: /* 4 */
+		return joined || (membership == MEMBERSHIP_INVITE && joined_after);
+	case VISIBILITY_JOINED:
+		break;
+	}
+	return joined;
 }
 
-static enum rc allowed(struct txn_ro *txn, struct arena *scratch, const struct room_view *view,
-                       const struct event_row *event, enum history_visibility visibility,
-                       enum membership membership, bool *ret_allowed)
+bool event_is_viewers_own(const struct event_row *event, str viewer_user_id)
 {
-	*ret_allowed = visibility == VISIBILITY_WORLD_READABLE || membership == MEMBERSHIP_JOIN ||
-	               (visibility == VISIBILITY_INVITED && membership == MEMBERSHIP_INVITE);
-	/* An invited user reads nothing before the join: the spec's rules are for events, the module's text for users. */
-	if (*ret_allowed && membership == MEMBERSHIP_INVITE && visibility == VISIBILITY_INVITED)
-		return joined_after(txn, scratch, view, event, ret_allowed);
-	if (!*ret_allowed && visibility == VISIBILITY_SHARED)
-		return joined_after(txn, scratch, view, event, ret_allowed);
-	return RC_OK;
+	return event->is_state && str_eq(event->type, STR("m.room.member")) &&
+	       str_eq(event->state_key, viewer_user_id);
 }
 
-/* The event that this one replaced in the state, if it did. */
-static enum rc before_of(struct txn_ro *txn, struct arena *scratch, const struct event_row *event,
-                         struct event_row *ret_before, bool *ret_has)
+/* Events that change what they are judged by are visible too if the state before them allows. */
+static enum rc allowed_by_before(struct txn_ro *txn, struct arena *scratch, const struct room_view *view,
+                                 const struct event_row *event, enum history_visibility visibility,
+                                 enum membership membership, bool *ret_allowed)
 {
-	*ret_has = event->replaced != 0;
-	return *ret_has ? event_get(txn, scratch, event->replaced, ret_before) : RC_OK;
-}
-
-static enum rc own_member_event(struct txn_ro *txn, struct arena *scratch, const struct room_view *view,
-                                const struct event_row *event, bool *ret_own)
-{
+	struct event_row before;
 	str user_id;
-	*ret_own = false;
-	if (!event->is_state || !str_eq(event->type, STR("m.room.member")))
-		return RC_OK;
 	TRY(viewer_id(txn, scratch, view, &user_id));
-	*ret_own = str_eq(event->state_key, user_id);
-	return RC_OK;
+	bool own = event_is_viewers_own(event, user_id);
+	if (!own && !(event->is_state && str_eq(event->type, STR("m.room.history_visibility"))))
+		return RC_OK;
+	if (event->replaced != 0)
+		TRY(event_get(txn, scratch, event->replaced, &before));
+	if (own)
+		membership = event->replaced ? membership_in(scratch, before.canonical) : MEMBERSHIP_NONE;
+	else
+		visibility = event->replaced ? visibility_in(scratch, before.canonical) : VISIBILITY_SHARED;
+	*ret_allowed = rules_allow(view, event, visibility, membership);
+	return arena_status(scratch);
 }
 
 enum rc room_event_visible(struct txn_ro *txn, struct arena *scratch, const struct room_view *view,
                            const struct event_row *event, bool *ret_visible)
 {
-	bool visible, has_before, own;
-	struct event_row before = {0};
-	enum membership membership;
 	enum history_visibility visibility;
-	TRY(viewer_membership_at(txn, scratch, view, event, &membership));
-	if (membership == MEMBERSHIP_JOIN) {
-		*ret_visible = true;
+	enum membership membership;
+	*ret_visible = false;
+	if (event->verdict != EVENT_ACCEPTED || event->is_outlier || event->pos == 0)
+		return RC_OK; /* clients never hear of those */
+	*ret_visible = membership_is_known(view, event) && view->member.membership == MEMBERSHIP_JOIN;
+	if (*ret_visible)
 		return RC_OK;
-	}
 	TRY(visibility_at(txn, scratch, event->snapshot, &visibility));
-	TRY(allowed(txn, scratch, view, event, visibility, membership, &visible));
-	TRY(own_member_event(txn, scratch, view, event, &own));
-	bool changes_visibility = event->is_state && str_eq(event->type, STR("m.room.history_visibility"));
-	if (!visible && (own || changes_visibility)) {
-		TRY(before_of(txn, scratch, event, &before, &has_before));
-		if (own)
-			membership = has_before ? membership_in(scratch, before.canonical) : MEMBERSHIP_NONE;
-		else
-			visibility = has_before ? visibility_in(scratch, before.canonical) : VISIBILITY_SHARED;
-		TRY(allowed(txn, scratch, view, event, visibility, membership, &visible));
-	}
-	*ret_visible = visible;
-	return arena_status(scratch);
+	*ret_visible = rules_allow(view, event, visibility, MEMBERSHIP_NONE); /* whatever the membership was */
+	if (*ret_visible || view->member.forgotten)
+		return RC_OK;
+	TRY(viewer_membership_at(txn, scratch, view, event, &membership));
+	*ret_visible = rules_allow(view, event, visibility, membership);
+	return *ret_visible ? RC_OK
+	                    : allowed_by_before(txn, scratch, view, event, visibility, membership, ret_visible);
 }

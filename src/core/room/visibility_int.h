@@ -1,4 +1,25 @@
-/* History visibility at an event: what reading.c and visibility.c share. */
+/*
+ * History visibility at an event: what reading.c and visibility.c share.
+ *
+ * room_event_visible() alone decides who sees an event. Who asks it, and what is read without it:
+ *
+ *   path                                 events                      state
+ *   GET …/messages                       messages.c, each            of lazy members: at a visible event of theirs
+ *   GET …/context/{eventId}              context.c, each             at the last event that is shown
+ *   GET …/event/{eventId}                queries.c                   -
+ *   GET …/state, …/state/{type}/{key}    -                           view.state_snapshot: now, or at the leave
+ *   GET …/members                        queries.c, the one at `at`  the same; with `at`: at that event
+ *   GET …/joined_members                 -                           now; for the joined
+ *   GET …/aliases                        -                           for the joined, or open to the world
+ *   /sync timeline (join, leave)         timeline.c, each; those of an unbroken join on no fork are visible by rule 2
+ *   /sync state, state_after             -                           now, or at the leave; before the oldest event shown
+ *   /sync rooms left without a join      the viewer's own member event and nothing else
+ *   /sync invite_state, knock_state      stripped state of parts.c, at the viewer's member event
+ *   unsigned.prev_content everywhere     reading.c: the event before, but for the viewer's own memberships
+ *   receipts                             name event ids only
+ *
+ * State is not judged event by event: who is in a room knows its state, whoever set it, and whenever.
+ */
 #ifndef EXEUNT_CORE_ROOM_VISIBILITY_INT_H
 #define EXEUNT_CORE_ROOM_VISIBILITY_INT_H
 
@@ -21,6 +42,9 @@ struct join_end {
 /* From the newest member event backwards. RC_NOT_FOUND: never joined. */
 MUST_CHECK enum rc join_end_find(struct txn_ro *txn, struct arena *scratch, int64_t member_event,
                                  struct join_end *ret_end);
+
+/* A member event of the viewer. */
+bool event_is_viewers_own(const struct event_row *event, str viewer_user_id);
 
 /* The viewer's membership after the event. */
 MUST_CHECK enum rc viewer_membership_at(struct txn_ro *txn, struct arena *scratch, const struct room_view *view,

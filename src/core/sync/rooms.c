@@ -177,13 +177,15 @@ static enum section section_of(const struct sync_run *run, const struct member_r
  */
 static enum rc close_view(struct sync_run *run, struct sync_room *room)
 {
-	const struct member_row *member = &room->view.member;
+	const struct room_view *view = &room->view;
+	const struct member_row *member = &view->member;
 	struct event_row own, before;
 	enum membership was = MEMBERSHIP_NONE;
 	json root;
 	TRY(event_get(run->txn, run->arena, member->event, &own));
-	room->upto = room->view.until_pos = own.pos;
-	room->view.state_snapshot = own.snapshot;
+	room->upto = room->view.until_pos = room->view.state_until_pos = own.pos;
+	room->view.state_snapshot = own.current;
+	TRY(room_view_past(run->txn, run->arena, &room->view));
 	if (own.replaced && !member->forgotten) {
 		TRY(event_get(run->txn, run->arena, own.replaced, &before));
 		TRY(json_parse(run->arena, before.canonical, &root, NULL));
@@ -210,7 +212,7 @@ static enum rc room_open(struct sync_run *run, int64_t room_nid, struct sync_roo
 		return RC_OK;
 	TRY(room_get(run->txn, run->arena, room_nid, &view->room));
 	view->viewer = session->user;
-	view->until_pos = INT64_MAX;
+	view->joined_until = view->state_until_pos = view->until_pos = INT64_MAX;
 	view->state_snapshot = view->room.snapshot;
 	TRY(membership_before(run, view, &before));
 	ret_room->newly = before != MEMBERSHIP_JOIN;

@@ -23,7 +23,7 @@ static size_t timeline_limit(const struct sync_run *run)
 struct scan {
 	struct sync_timeline *timeline;
 	size_t limit;
-	bool throughout; /* the user was joined all the time: everything is visible */
+	bool throughout; /* the user was joined all the time: everything is visible, forks excepted */
 	bool gap;        /* an event that the user may not see: nothing older is shown */
 };
 
@@ -38,7 +38,7 @@ static enum rc keep_if_wanted(struct sync_run *run, const struct sync_room *room
 	const struct event_filter *filter = timeline_filter(run);
 	struct sync_timeline *timeline = scan->timeline;
 	bool visible = true;
-	if (!scan->throughout)
+	if (!scan->throughout || event->snapshot != event->current)
 		TRY(room_event_visible(run->txn, run->arena, &room->view, event, &visible));
 	if (!visible) {
 		scan->gap = true;
