@@ -118,7 +118,9 @@ struct node *node_auth_at(const struct node *node, str type, str state_key)
 		struct node *auth = node->auth[i];
 		if (!auth->event || !str_eq(auth->event->type, type) || !str_eq(auth->event->state_key, state_key))
 			continue;
-		if (!found || str_cmp(auth->event->event_id, found->event->event_id) < 0)
+		/* One of another room authorises nothing (rule 2.5 of v10). */
+		if (str_eq(auth->event->room_id, node->event->room_id) &&
+		    (!found || str_cmp(auth->event->event_id, found->event->event_id) < 0))
 			found = auth;
 	}
 	return found;

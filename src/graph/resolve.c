@@ -18,8 +18,8 @@ static enum rc conflict_add(struct resolver *r, const struct resolve_conflict *c
 	return RC_OK;
 }
 
-/* What stands at the wrong place, or is no state event, is left out. */
-static void misplaced_drop(struct resolver *r)
+/* What is not known, or is no state event, is left out. */
+static void unknown_drop(struct resolver *r)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < r->conflicted.count; i++) {
@@ -41,7 +41,8 @@ enum rc resolver_agreed(struct resolver *r, struct place *place, struct node **r
 	struct node *node;
 	place->agreed_asked = true;
 	TRY(source->unconflicted(source->self, place->type, place->state_key, &number));
-	if (number <= 0)
+	place->is_agreed = number > 0;
+	if (!place->is_agreed)
 		return RC_OK;
 	TRY(auth_graph_node(&r->graph, number, &node));
 	struct node_list one = {.at = &node, .count = 1};
@@ -63,7 +64,7 @@ static enum rc output_collect(struct resolver *r, struct resolve_output *output)
 		struct place *place = places[i];
 		struct node *agreed;
 		TRY(resolver_agreed(r, place, &agreed));
-		if (place->is_conflict || (place->current && !agreed))
+		if (place->is_conflict || (place->current && !place->is_agreed))
 			entries[count++] = (struct resolve_entry){place->type, place->state_key,
 				place->current ? place->current->number : 0};
 	}
@@ -80,7 +81,7 @@ enum rc resolve_state(struct arena *arena, const struct resolve_input *input, co
 	for (size_t i = 0; i < input->conflict_count; i++)
 		TRY(conflict_add(&r, &input->conflicts[i]));
 	TRY(auth_graph_load(&r.graph, &r.conflicted));
-	misplaced_drop(&r);
+	unknown_drop(&r);
 	TRY(input->version->state_resolution == STATE_RESOLUTION_V1 ? resolve_v1(&r) : resolve_v2(&r));
 	TRY(r.rc);
 	TRY(output_collect(&r, &output));

@@ -75,7 +75,7 @@ struct resolve_output {
 };
 
 /*
- * Resolves. RC_TOO_LARGE or RC_NOMEM when the arena's budget is passed; else the source's failures only: no event,
+ * Resolves. RC_BUDGET or RC_NOMEM when the arena gives no more; else the source's failures only: no event,
  * however malformed, makes it fail.
  */
 MUST_CHECK enum rc resolve_state(struct arena *arena, const struct resolve_input *input,

@@ -22,6 +22,7 @@ struct node {
 	bool in_difference;           /* in the auth difference */
 	bool is_full;                 /* in the full conflicted set */
 	bool is_power;                /* chosen in step 1: a power event, or in the auth chain of one */
+	bool on_path;                 /* met outside of the set, and leads to an event of it */
 	struct node **auth;           /* its auth events, known or not; set with `event` */
 	size_t auth_count;
 	unsigned walk;                /* the last walk that met it */
@@ -31,7 +32,9 @@ struct node {
 	int64_t power;                /* of the sender */
 	size_t position;              /* on the mainline, or by it; POSITION_UNKNOWN while not computed */
 	const unsigned char *sha1;    /* v1: of the event id */
-	size_t states;                /* auth_walk_difference(): in how many chains it is */
+	/* auth_walk_difference() */
+	uint64_t states;              /* a bit for each state in whose chain it is */
+	bool is_queued;
 };
 
 #define POSITION_UNKNOWN 0
@@ -60,26 +63,29 @@ MUST_CHECK enum rc auth_graph_node(struct auth_graph *graph, int64_t number, str
 /* Asks the source, in one batch, for those that were not asked for yet; and for all their auth events. */
 MUST_CHECK enum rc auth_graph_load(struct auth_graph *graph, const struct node_list *nodes);
 MUST_CHECK enum rc auth_graph_load_auth(struct auth_graph *graph, const struct node_list *nodes);
-/* The event that `node` cites for (type, state_key), of several the smallest id; NULL: none. Its auth events are loaded. */
+/*
+ * The event of its room that `node` cites for (type, state_key), of several the smallest id; NULL: none. Its auth events
+ * are loaded.
+ */
 struct node *node_auth_at(const struct node *node, str type, str state_key);
 
 /* auth_walk.c */
-/* All that is reached from `roots`, these included, through nodes that `enters` lets in (NULL: all); loaded. */
-MUST_CHECK enum rc auth_walk_from(struct auth_graph *graph, const struct node_list *roots,
-                                  bool (*enters)(const struct node *node), struct node_list *ret_reached);
-/* `ret_contains[i]`: candidates[i] is in the auth chain of `from`. */
-MUST_CHECK enum rc auth_walk_contains(struct auth_graph *graph, struct node *from, const struct node_list *candidates,
-                                      bool *ret_contains);
-/* v2.1: the conflicted state subgraph, its ends included. */
-MUST_CHECK enum rc auth_walk_subgraph(struct auth_graph *graph, const struct node_list *conflicted,
-                                      struct node_list *ret_between);
+/*
+ * All that is reached from `roots`, these included; loaded. Outside of the full conflicted set it goes only when there
+ * are targets, and there at least as far as these can be reached.
+ */
+MUST_CHECK enum rc auth_walk_reach(struct auth_graph *graph, const struct node_list *roots,
+                                   const struct node_list *targets, struct node_list *ret_reached);
+/* Sets on_path in those of `reached` that are outside of the full conflicted set and lead to an event of it. */
+MUST_CHECK enum rc auth_walk_mark_paths(struct auth_graph *graph, const struct node_list *reached);
 
 /* A (type, state_key), and what stands there. */
 struct place {
 	str type, state_key;
 	bool is_conflict;
 	bool agreed_asked;            /* the source was asked for `agreed` */
-	struct node *agreed;          /* of the unconflicted state map */
+	bool is_agreed;               /* something stands there in the unconflicted state map, known or not */
+	struct node *agreed;          /* that, when it is known */
 	struct node *current;         /* in the state as far as it is resolved */
 	struct node *chosen;          /* v1: what its pass will set */
 	struct place *child[2];
@@ -104,6 +110,7 @@ struct resolver {
 	struct auth_graph graph;
 	struct places places;
 	struct node_list conflicted;  /* the conflicted state set, each event once */
+	struct node_list creates;     /* v2: those of it that would be the room's create event */
 	enum rc rc;                   /* the first failure behind auth_check(), which knows none */
 };
 
@@ -125,8 +132,8 @@ struct node *node_heap_pop(struct node_heap *heap); /* the first; NULL: empty */
 /* `auth` must come before `node` when they are ordered. */
 MUST_CHECK enum rc node_wait(struct arena *arena, struct node *node, struct node *auth);
 /*
- * The reverse topological power ordering of `nodes`, by `power` and what node_wait() said. Nodes on a cycle, and what
- * waits for them, do not come out.
+ * The reverse topological power ordering of `nodes`, by `power` and what node_wait() said. Nodes with on_path are no part
+ * of the outcome, but what they connect keeps its order. Nodes on a cycle, and what waits for them, do not come out.
  */
 MUST_CHECK enum rc order_by_power(struct arena *arena, const struct node_list *nodes, struct node_list *ret_sorted);
 /* Sorts by the mainline ordering based on `power_levels`, which may be NULL. */

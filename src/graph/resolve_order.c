@@ -75,19 +75,38 @@ enum rc node_wait(struct arena *arena, struct node *node, struct node *auth)
 	return RC_OK;
 }
 
+/* Who waits for nobody: what only connects goes on at once, the others by their order. */
+struct ready {
+	struct arena *arena;
+	struct node_heap heap;
+	struct node_list through;
+};
+
+static enum rc ready_add(struct ready *ready, struct node *node)
+{
+	return node->on_path ? node_list_add(ready->arena, &ready->through, node)
+	                     : node_heap_push(ready->arena, &ready->heap, node);
+}
+
+static struct node *ready_take(struct ready *ready)
+{
+	return ready->through.count > 0 ? ready->through.at[--ready->through.count] : node_heap_pop(&ready->heap);
+}
+
 /* Kahn's algorithm; of those that wait for nobody the smallest comes next. */
 enum rc order_by_power(struct arena *arena, const struct node_list *nodes, struct node_list *ret_sorted)
 {
-	struct node_heap ready = {.order = by_power};
+	struct ready ready = {.arena = arena, .heap = {.order = by_power}};
 	*ret_sorted = (struct node_list){.count = 0};
 	for (size_t i = 0; i < nodes->count; i++)
 		if (nodes->at[i]->waiting == 0)
-			TRY(node_heap_push(arena, &ready, nodes->at[i]));
-	for (struct node *node; (node = node_heap_pop(&ready)) != NULL;) {
-		TRY(node_list_add(arena, ret_sorted, node));
+			TRY(ready_add(&ready, nodes->at[i]));
+	for (struct node *node; (node = ready_take(&ready)) != NULL;) {
+		if (!node->on_path)
+			TRY(node_list_add(arena, ret_sorted, node));
 		for (const struct citing *citing = node->cited_by; citing; citing = citing->next)
 			if (--citing->node->waiting == 0)
-				TRY(node_heap_push(arena, &ready, citing->node));
+				TRY(ready_add(&ready, citing->node));
 	}
 	return RC_OK;
 }
@@ -111,42 +130,68 @@ static enum rc cited_levels(struct auth_graph *graph, struct node *node, struct 
 	return RC_OK;
 }
 
+/* The mainline, as far as it was asked for: a room's whole history of power levels is seldom needed. */
+struct mainline {
+	struct auth_graph *graph;
+	struct node *next;            /* the first that is not on it yet; NULL: it is complete */
+	size_t count;
+};
+
 /* Positions from 1, so that 0 means that there is none yet. A cycle ends where it meets itself. */
-static enum rc mainline_mark(struct auth_graph *graph, struct node *power_levels)
+static enum rc mainline_extend(struct mainline *line, struct node **ret_node)
 {
-	for (size_t position = 1; power_levels && power_levels->position == POSITION_UNKNOWN; position++) {
-		power_levels->position = position;
-		TRY(cited_levels(graph, power_levels, &power_levels));
-	}
+	struct node *node = line->next;
+	*ret_node = node;
+	if (!node)
+		return RC_OK;
+	node->position = ++line->count;
+	TRY(cited_levels(line->graph, node, &line->next));
+	if (line->next && line->next->position != POSITION_UNKNOWN)
+		line->next = NULL;
 	return RC_OK;
 }
 
+/* The path up to `meeting`, which is on the mainline, gets its position, so that no chain is walked twice. */
+static void path_place(const struct node_list *path, const struct node *meeting, size_t position)
+{
+	for (size_t i = 0; i < path->count && path->at[i] != meeting; i++)
+		path->at[i]->position = position;
+}
+
 /*
- * The position of a node by the first power levels event on the mainline behind it. What is walked through gets the
- * same position, so that no chain is walked twice.
+ * The position of a node by the first power levels event on the mainline behind it. Its chain and the mainline are
+ * walked in turns until they meet; neither goes much further than where they do.
  */
-static enum rc position_find(struct auth_graph *graph, struct node *node)
+static enum rc position_find(struct mainline *line, struct node *node)
 {
 	struct node_list path = {.count = 0};
-	unsigned walk = ++graph->walks;
-	struct node *at;
-	TRY(cited_levels(graph, node, &at));
-	while (at && at->position == POSITION_UNKNOWN && at->walk != walk) {
-		at->walk = walk;
-		TRY(node_list_add(graph->arena, &path, at));
-		TRY(cited_levels(graph, at, &at));
+	unsigned walk = ++line->graph->walks;
+	struct node *at, *meeting = NULL;
+	TRY(cited_levels(line->graph, node, &at));
+	while (!meeting && (at || line->next)) {
+		if (at && at->position != POSITION_UNKNOWN) {
+			meeting = at;
+			break;
+		}
+		if (at) {
+			at->walk = walk;
+			TRY(node_list_add(line->graph->arena, &path, at));
+			TRY(cited_levels(line->graph, at, &at));
+			at = at && at->walk == walk ? NULL : at; /* a cycle */
+		}
+		TRY(mainline_extend(line, &meeting));
+		meeting = meeting && meeting->walk == walk ? meeting : NULL;
 	}
-	size_t position = at && at->position != POSITION_UNKNOWN ? at->position : POSITION_INFINITE;
-	for (size_t i = 0; i < path.count; i++)
-		path.at[i]->position = position;
+	size_t position = meeting ? meeting->position : POSITION_INFINITE;
+	path_place(&path, meeting, position);
 	node->position = position;
 	return RC_OK;
 }
 
 enum rc order_by_mainline(struct auth_graph *graph, struct node *power_levels, struct node_list *nodes)
 {
-	TRY(mainline_mark(graph, power_levels));
+	struct mainline line = {.graph = graph, .next = power_levels};
 	for (size_t i = 0; i < nodes->count; i++) /* no power levels event among them: these are power events */
-		TRY(position_find(graph, nodes->at[i]));
+		TRY(position_find(&line, nodes->at[i]));
 	return node_list_sort(graph->arena, nodes, by_mainline);
 }

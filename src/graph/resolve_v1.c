@@ -28,25 +28,19 @@ static int by_depth(const struct node *a, const struct node *b)
 	return -memcmp(a->sha1, b->sha1, SHA1_BYTES);
 }
 
-static bool has(const struct node_list *list, const struct node *node)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (list->at[i] == node)
-			return true;
-	return false;
-}
-
 static enum rc contest_open(struct resolver *r, const struct resolve_conflict *conflict, struct contest *ret_contest)
 {
 	struct contest contest = {.place = places_at(&r->places, conflict->type, conflict->state_key)};
+	unsigned walk = ++r->graph.walks;
 	TRY(arena_status(r->arena));
 	for (size_t i = 0; i < r->input->state_count; i++) {
 		struct node *node;
 		if (conflict->events[i] <= 0)
 			continue;
 		TRY(auth_graph_node(&r->graph, conflict->events[i], &node));
-		if (!node->event || has(&contest.nodes, node))
+		if (!node->event || node->walk == walk)
 			continue;
+		node->walk = walk;
 		TRY(sha1_set(r, node));
 		TRY(node_list_add(r->arena, &contest.nodes, node));
 	}

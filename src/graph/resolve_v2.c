@@ -1,6 +1,7 @@
 /*
  * Room Versions, v2 and v12, "State resolution". v2.1 (v12) differs in the conflicted state subgraph and in the state
- * that the iterative auth checks begin with. In v12 no auth event names the create event: the state does.
+ * that the iterative auth checks begin with. In v12 no auth event names the create event, the room's id does: it is
+ * what the states agree on, or that of their create events which has the id (rule 2 of v12).
  */
 #include "graph/resolve_int.h"
 
@@ -39,17 +40,45 @@ static enum rc difference_add(struct resolver *r, struct node_list *full)
 	return RC_OK;
 }
 
+/*
+ * What lies outside of the conflicted state set and the auth difference is in every state's chain, and so is all that
+ * it reaches: of the two sets only conflicted state events that are no difference can stand there.
+ */
+static enum rc far_events(struct resolver *r, struct node_list *ret_far)
+{
+	*ret_far = (struct node_list){.count = 0};
+	for (size_t i = 0; i < r->conflicted.count; i++)
+		if (!r->conflicted.at[i]->in_difference)
+			TRY(node_list_add(r->arena, ret_far, r->conflicted.at[i]));
+	return RC_OK;
+}
+
+/*
+ * v2.1: the conflicted state subgraph. Each event of the auth difference is in the chain of a conflicted one, so that
+ * whatever leads from the difference to a conflicted event lies between two of these.
+ */
+static enum rc subgraph_add(struct resolver *r, struct node_list *full)
+{
+	struct node_list far, reached;
+	TRY(far_events(r, &far));
+	if (far.count == 0)
+		return RC_OK;
+	TRY(auth_walk_reach(&r->graph, full, &far, &reached));
+	TRY(auth_walk_mark_paths(&r->graph, &reached));
+	for (size_t i = 0; i < reached.count; i++)
+		if (TAKE(reached.at[i]->on_path))
+			TRY(full_add(r, full, reached.at[i]));
+	return RC_OK;
+}
+
 static enum rc full_conflicted_set(struct resolver *r, struct node_list *full)
 {
-	struct node_list between = {.count = 0};
 	*full = (struct node_list){.count = 0};
 	for (size_t i = 0; i < r->conflicted.count; i++)
 		TRY(full_add(r, full, r->conflicted.at[i]));
 	TRY(difference_add(r, full));
 	if (is_v2_1(r))
-		TRY(auth_walk_subgraph(&r->graph, &r->conflicted, &between));
-	for (size_t i = 0; i < between.count; i++)
-		TRY(full_add(r, full, between.at[i]));
+		TRY(subgraph_add(r, full));
 	return auth_graph_load_auth(&r->graph, full);
 }
 
@@ -64,55 +93,6 @@ static bool is_power_event(const struct event *event)
 	       (str_eq(membership, STR("leave")) || str_eq(membership, STR("ban")));
 }
 
-static bool is_full(const struct node *node)
-{
-	return node->is_full;
-}
-
-/*
- * An event of the set may be reached only through events outside of it. Those are in every state's chain, and so is
- * what they reach: only conflicted state events that are no auth difference can stand there.
- */
-static enum rc far_candidates(struct resolver *r, struct node_list *ret_candidates)
-{
-	*ret_candidates = (struct node_list){.count = 0};
-	for (size_t i = 0; i < r->conflicted.count; i++)
-		if (!r->conflicted.at[i]->in_difference)
-			TRY(node_list_add(r->arena, ret_candidates, r->conflicted.at[i]));
-	return RC_OK;
-}
-
-/* They come in, and before what has them in its chain. */
-static enum rc far_add(struct resolver *r, struct node_list *chosen)
-{
-	struct node_list candidates;
-	TRY(far_candidates(r, &candidates));
-	bool *contains = arena_array(r->arena, bool, candidates.count + 1);
-	TRY(arena_status(r->arena));
-	for (size_t i = 0; candidates.count > 0 && i < chosen->count; i++) { /* what came in counts, too */
-		TRY(auth_walk_contains(&r->graph, chosen->at[i], &candidates, contains));
-		for (size_t j = 0; j < candidates.count; j++) {
-			struct node *node = candidates.at[j];
-			if (!contains[j] || node == chosen->at[i])
-				continue;
-			TRY(node_wait(r->arena, chosen->at[i], node));
-			if (!node->is_power)
-				TRY(node_list_add(r->arena, chosen, node));
-			node->is_power = true;
-		}
-	}
-	return RC_OK;
-}
-
-static enum rc near_wait(struct resolver *r, const struct node_list *chosen)
-{
-	for (size_t i = 0; i < chosen->count; i++)
-		for (size_t j = 0; j < chosen->at[i]->auth_count; j++)
-			if (chosen->at[i]->auth[j]->is_power)
-				TRY(node_wait(r->arena, chosen->at[i], chosen->at[i]->auth[j]));
-	return RC_OK;
-}
-
 static enum rc create_of(struct resolver *r, const struct node *node, struct node **ret_create);
 
 /* The sender's level by the power levels event and the create event that the event itself cites. */
@@ -125,24 +105,41 @@ static enum rc power_set(struct resolver *r, struct node *node)
 	return RC_OK;
 }
 
-static enum rc choose(struct resolver *r, const struct node_list *full, struct node_list *ret_chosen)
+/*
+ * The power events of the set, and what of the set is in their auth chains. The text means whole chains: in v2 such a
+ * chain may leave the set and come back to it. What it passes through there is given back as well, with on_path. In v2.1
+ * all that lies between events of the set belongs to it.
+ */
+static enum rc power_chains(struct resolver *r, const struct node_list *full, struct node_list *ret_chosen)
 {
-	struct node_list power = {.count = 0};
+	struct node_list power = {.count = 0}, far = {.count = 0}, reached;
 	for (size_t i = 0; i < full->count; i++)
 		if (is_power_event(full->at[i]->event))
 			TRY(node_list_add(r->arena, &power, full->at[i]));
-	TRY(auth_walk_from(&r->graph, &power, is_full, ret_chosen));
-	for (size_t i = 0; i < ret_chosen->count; i++)
-		ret_chosen->at[i]->is_power = true;
-	TRY(near_wait(r, ret_chosen));
-	size_t near = ret_chosen->count;
-	TRY(far_add(r, ret_chosen));
-	for (size_t i = near; i < ret_chosen->count; i++) /* those that came in have auth events among the others */
-		for (size_t j = 0; j < ret_chosen->at[i]->auth_count; j++)
-			if (ret_chosen->at[i]->auth[j]->is_power)
-				TRY(node_wait(r->arena, ret_chosen->at[i], ret_chosen->at[i]->auth[j]));
-	for (size_t i = 0; i < ret_chosen->count; i++)
-		TRY(power_set(r, ret_chosen->at[i]));
+	if (!is_v2_1(r))
+		TRY(far_events(r, &far));
+	TRY(auth_walk_reach(&r->graph, &power, far.count > 0 ? &far : NULL, &reached));
+	TRY(auth_walk_mark_paths(&r->graph, &reached));
+	*ret_chosen = (struct node_list){.count = 0};
+	for (size_t i = 0; i < reached.count; i++) {
+		reached.at[i]->is_power = reached.at[i]->is_full;
+		if (reached.at[i]->is_full || reached.at[i]->on_path)
+			TRY(node_list_add(r->arena, ret_chosen, reached.at[i]));
+	}
+	return RC_OK;
+}
+
+static enum rc choose(struct resolver *r, const struct node_list *full, struct node_list *ret_chosen)
+{
+	TRY(power_chains(r, full, ret_chosen));
+	for (size_t i = 0; i < ret_chosen->count; i++) {
+		struct node *node = ret_chosen->at[i];
+		for (size_t j = 0; j < node->auth_count; j++)
+			if (node->auth[j]->is_power || node->auth[j]->on_path)
+				TRY(node_wait(r->arena, node, node->auth[j]));
+		if (node->is_power)
+			TRY(power_set(r, node));
+	}
 	return RC_OK;
 }
 
@@ -153,18 +150,26 @@ struct check {
 	struct node *node;
 };
 
-static enum rc agreed_create(struct resolver *r, struct node **ret_create)
+/* v12: the create event of the node's room, accepted; see above. */
+static enum rc create_by_room(struct resolver *r, const struct node *node, struct node **ret_create)
 {
+	struct node *create;
 	struct place *place = places_at(&r->places, STR("m.room.create"), STR_EMPTY);
 	TRY(arena_status(r->arena));
-	*ret_create = place->current;
-	return place->current ? RC_OK : resolver_agreed(r, place, ret_create);
+	TRY(resolver_agreed(r, place, &create));
+	for (size_t i = 0; place->is_conflict && !create && i < r->creates.count; i++)
+		if (str_eq(r->creates.at[i]->event->room_id, node->event->room_id))
+			create = r->creates.at[i];
+	*ret_create = create && !create->rejected ? create : NULL;
+	return RC_OK;
 }
 
 static enum rc create_of(struct resolver *r, const struct node *node, struct node **ret_create)
 {
+	if (r->input->version->room_id_from_create)
+		return create_by_room(r, node, ret_create);
 	*ret_create = node_auth_at(node, STR("m.room.create"), STR_EMPTY);
-	return r->input->version->room_id_from_create ? agreed_create(r, ret_create) : RC_OK;
+	return RC_OK;
 }
 
 /* The state as far as it is resolved; where it has nothing, what the event itself cites. */
@@ -173,6 +178,8 @@ static enum rc check_find(const struct check *check, str type, str state_key, st
 	struct resolver *r = check->r;
 	struct place *place = places_at(&r->places, type, state_key);
 	TRY(arena_status(r->arena));
+	if (r->input->version->room_id_from_create && str_eq(type, STR("m.room.create")) && !state_key.n)
+		return create_by_room(r, check->node, ret_node);
 	*ret_node = place->current;
 	if (!*ret_node && !is_v2_1(r))
 		TRY(resolver_agreed(r, place, ret_node));
@@ -180,8 +187,6 @@ static enum rc check_find(const struct check *check, str type, str state_key, st
 		return RC_OK;
 	struct node *cited = node_auth_at(check->node, type, state_key);
 	*ret_node = cited && !cited->rejected ? cited : NULL;
-	if (!*ret_node && r->input->version->room_id_from_create && str_eq(type, STR("m.room.create")) && !state_key.n)
-		return agreed_create(r, ret_node);
 	return RC_OK;
 }
 
@@ -230,11 +235,23 @@ static enum rc remaining(struct resolver *r, const struct node_list *full, struc
 	return RC_OK;
 }
 
+/* Those at the place of the room's create event: at most one for each state. */
+static enum rc creates_find(struct resolver *r)
+{
+	for (size_t i = 0; i < r->conflicted.count; i++) {
+		const struct event *event = r->conflicted.at[i]->event;
+		if (str_eq(event->type, STR("m.room.create")) && event->state_key.n == 0)
+			TRY(node_list_add(r->arena, &r->creates, r->conflicted.at[i]));
+	}
+	return RC_OK;
+}
+
 enum rc resolve_v2(struct resolver *r)
 {
 	struct node_list full, chosen, sorted, rest;
 	struct node *levels;
 	TRY(full_conflicted_set(r, &full));
+	TRY(creates_find(r));
 	TRY(choose(r, &full, &chosen));
 	TRY(order_by_power(r->arena, &chosen, &sorted));
 	TRY(iterative_checks(r, &sorted));
