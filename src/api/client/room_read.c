@@ -1,4 +1,4 @@
-/* Reading rooms: state, single events, members, joined rooms. */
+/* Reading rooms: state, single events and their context, members, joined rooms, messages. */
 #include "api/endpoints.h"
 #include "core/room/queries.h"
 
@@ -101,9 +101,22 @@ static enum rc position_param(struct api_request *rq, str name, int64_t *ret_pos
 	return token.n ? sync_position_parse(rq->ctx->syncs, token, ret_pos, &rq->fail) : RC_OK;
 }
 
+static enum rc filter_param(struct api_request *rq, struct event_filter *filter,
+                            const struct event_filter **ret_filter)
+{
+	str text;
+	TRY(api_query(rq, STR("filter"), &text));
+	*ret_filter = NULL;
+	if (!text.n)
+		return RC_OK;
+	TRY(filter_parse_room_event(rq->arena, text, filter, &rq->fail));
+	*ret_filter = filter;
+	return RC_OK;
+}
+
 static enum rc messages_wish_read(struct api_request *rq, struct event_filter *filter, struct messages_wish *wish)
 {
-	str dir, text;
+	str dir;
 	int64_t limit = MESSAGES_LIMIT_DEFAULT;
 	TRY(api_query(rq, STR("dir"), &dir));
 	if (!dir.p)
@@ -113,16 +126,39 @@ static enum rc messages_wish_read(struct api_request *rq, struct event_filter *f
 		return fail_set(&rq->fail, RC_INVALID_PARAM, "dir must be b or f");
 	TRY(position_param(rq, STR("from"), &wish->from_pos));
 	TRY(position_param(rq, STR("to"), &wish->to_pos));
-	TRY(api_query(rq, STR("filter"), &text));
-	if (text.n) {
-		TRY(filter_parse_room_event(rq->arena, text, filter, &rq->fail));
-		wish->filter = filter;
-	}
+	TRY(filter_param(rq, filter, &wish->filter));
 	TRY(api_query_integer(rq, STR("limit"), 0, INT64_MAX, MESSAGES_LIMIT_DEFAULT, &limit));
 	if (wish->filter && filter->has_limit && filter->limit < limit)
 		limit = filter->limit;
 	wish->limit = limit < 1 ? 1 : limit > MESSAGES_LIMIT_MAX ? MESSAGES_LIMIT_MAX : (size_t)limit;
 	return RC_OK;
+}
+
+static void position_put(struct api_request *rq, struct buf *out, str key, int64_t pos)
+{
+	json_put_key(out, key);
+	json_put_text(out, sync_position_token(rq->ctx->syncs, rq->arena, pos));
+}
+
+/* GET /rooms/{roomId}/context/{eventId} */
+enum rc client_context(struct api_request *rq)
+{
+	struct buf out;
+	struct event_filter filter = {0};
+	struct context_wish wish = {.event_id = rq->path_params[1]};
+	int64_t start, end, limit;
+	struct room_query query = query_of(rq, &out);
+	TRY(filter_param(rq, &filter, &wish.filter));
+	TRY(api_query_integer(rq, STR("limit"), 0, INT64_MAX, MESSAGES_LIMIT_DEFAULT, &limit));
+	if (wish.filter && filter.has_limit && filter.limit < limit)
+		limit = filter.limit;
+	wish.limit = limit > MESSAGES_LIMIT_MAX ? MESSAGES_LIMIT_MAX : (size_t)limit;
+	buf_putc(&out, '{');
+	TRY(room_context_answer(&query, &wish, &start, &end));
+	position_put(rq, &out, STR("start"), start);
+	position_put(rq, &out, STR("end"), end);
+	buf_putc(&out, '}');
+	return api_answer_buf(rq, &out);
 }
 
 /* GET /rooms/{roomId}/messages */
@@ -136,12 +172,9 @@ enum rc client_messages(struct api_request *rq)
 	TRY(messages_wish_read(rq, &filter, &wish));
 	buf_putc(&out, '{');
 	TRY(room_messages_answer(&query, &wish, &start, &end));
-	json_put_key(&out, STR("start"));
-	json_put_text(&out, sync_position_token(rq->ctx->syncs, rq->arena, start));
-	if (end >= 0) {
-		json_put_key(&out, STR("end"));
-		json_put_text(&out, sync_position_token(rq->ctx->syncs, rq->arena, end));
-	}
+	position_put(rq, &out, STR("start"), start);
+	if (end >= 0)
+		position_put(rq, &out, STR("end"), end);
 	buf_putc(&out, '}');
 	return api_answer_buf(rq, &out);
 }

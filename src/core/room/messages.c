@@ -1,25 +1,9 @@
 /* GET /messages: a page of a room's history, by stream position. */
 #include "codec/canonical.h"
-#include "core/room/queries.h"
+#include "core/room/messages_int.h"
 #include "core/room/room_int.h"
 
 enum { PAGE_EVENTS = 100 };
-
-struct page {
-	const struct room_query *query;
-	const struct messages_wish *wish;
-	struct txn_ro *txn;
-	struct room_view view;
-	int64_t low, high;         /* what is left: low < pos <= high */
-	size_t put, scanned;
-	bool more;                 /* there may be events beyond */
-	int64_t end_pos;           /* where to go on */
-	struct sender_seen {
-		str user_id;
-		int64_t snapshot;  /* of the first event that it sent in this page */
-	} *senders;
-	size_t sender_count;
-};
 
 static str sender_in(str canonical)
 {
@@ -56,7 +40,8 @@ static enum rc event_take(struct page *page, const struct event_row *event)
 	                   query->actor->device, clock_wall_ms(query->rooms->config.clock)));
 	if (page->wish->filter && page->wish->filter->lazy_load_members)
 		sender_note(page, event);
-	page->put++;
+	if (page->put++ == 0 || !page->wish->backwards)
+		page->last_snapshot = event->current;
 	return RC_OK;
 }
 
@@ -80,7 +65,7 @@ static enum rc events_take(struct page *page)
 	return RC_OK;
 }
 
-static enum rc members_put(struct page *page)
+enum rc page_put_members(struct page *page)
 {
 	const struct room_query *query = page->query;
 	buf_put(query->out, STR(",\"state\":["));
@@ -122,8 +107,15 @@ static void page_bounds(struct page *page)
 			page->high = wish->to_pos;
 		page->end_pos = page->low;
 	}
+	page->start_pos = page->end_pos;
 	page->more = page->low < page->high &&
 	             (!wish->filter || filter_section_allows_room(wish->filter, page->view.room.room_id));
+}
+
+enum rc page_put(struct page *page)
+{
+	page_bounds(page);
+	return events_take(page);
 }
 
 enum rc room_messages_answer(const struct room_query *query, const struct messages_wish *wish,
@@ -135,13 +127,12 @@ enum rc room_messages_answer(const struct room_query *query, const struct messag
 	TRY(room_view_open(txn, query->arena, query->actor->user, query->room_id, &page.view, query->fail));
 	page.senders = arena_array(query->arena, struct sender_seen, wish->limit);
 	TRY(arena_status(query->arena));
-	page_bounds(&page);
-	*ret_start_pos = wish->from_pos >= 0 ? wish->from_pos : page.end_pos;
 	buf_put(query->out, STR("\"chunk\":["));
-	TRY(events_take(&page));
+	TRY(page_put(&page));
 	buf_putc(query->out, ']');
+	*ret_start_pos = wish->from_pos >= 0 ? wish->from_pos : page.start_pos;
 	if (wish->filter && wish->filter->lazy_load_members)
-		TRY(members_put(&page));
+		TRY(page_put_members(&page));
 	*ret_end_pos = page.more ? page.end_pos : -1;
 	return buf_status(query->out);
 }

@@ -57,4 +57,16 @@ struct messages_wish {
 MUST_CHECK enum rc room_messages_answer(const struct room_query *query, const struct messages_wish *wish,
                                         int64_t *ret_start_pos, int64_t *ret_end_pos);
 
+struct context_wish {
+	str event_id;
+	size_t limit;                      /* 0 … MESSAGES_LIMIT_MAX: of the events before and after together */
+	const struct event_filter *filter; /* NULL: none. For all but the event itself */
+};
+/*
+ * GET …/context/{eventId}: appends `"event":…,"events_before":[…],"events_after":[…],"state":[…]`. The positions are
+ * where /messages goes on, backwards and forwards.
+ */
+MUST_CHECK enum rc room_context_answer(const struct room_query *query, const struct context_wish *wish,
+                                       int64_t *ret_start_pos, int64_t *ret_end_pos);
+
 #endif
