@@ -135,7 +135,7 @@ static enum rc allowed_by_before(struct txn_ro *txn, struct arena *scratch, cons
 	struct event_row before;
 	str user_id;
 	TRY(viewer_id(txn, scratch, view, &user_id));
-	bool own = event_is_viewers_own(event, user_id);
+	bool own = !view->member.forgotten && event_is_viewers_own(event, user_id);
 	if (!own && !(event->is_state && str_eq(event->type, STR("m.room.history_visibility"))))
 		return RC_OK;
 	if (event->replaced != 0)
@@ -161,9 +161,11 @@ enum rc room_event_visible(struct txn_ro *txn, struct arena *scratch, const stru
 		return RC_OK;
 	TRY(visibility_at(txn, scratch, event->snapshot, &visibility));
 	*ret_visible = rules_allow(view, event, visibility, MEMBERSHIP_NONE); /* whatever the membership was */
-	if (*ret_visible || view->member.forgotten)
+	if (*ret_visible)
 		return RC_OK;
-	TRY(viewer_membership_at(txn, scratch, view, event, &membership));
+	membership = MEMBERSHIP_NONE;
+	if (!view->member.forgotten) /* who forgot a room is a stranger to it */
+		TRY(viewer_membership_at(txn, scratch, view, event, &membership));
 	*ret_visible = rules_allow(view, event, visibility, membership);
 	return *ret_visible ? RC_OK
 	                    : allowed_by_before(txn, scratch, view, event, visibility, membership, ret_visible);
