@@ -4,8 +4,9 @@
 static str join_rule_of(const struct judged *judged)
 {
 	const struct event *rules = auth_state_at(judged, STR("m.room.join_rules"), STR_EMPTY);
-	/* Without the event, or without its key, only those who are invited may join. */
-	return rules ? json_text_or(json_get(rules->content, STR("join_rule")), STR("invite")) : STR("invite");
+	json rule = rules ? json_get(rules->content, STR("join_rule")) : NULL;
+	/* Without the event, or without its key, only those who are invited may join; a rule that is no text is none. */
+	return rule ? json_text_or(rule, STR_EMPTY) : STR("invite");
 }
 
 /* Rule 4.3.1: the first member of the room. */
