@@ -42,6 +42,10 @@ check-clients: ## log in, sync and talk with real clients (needs node)
 	@$(TESTS) --clients
 	@$(PYTHON) tools/check.py clients
 
+check-differential: ## hold the room versions' rules against an independent implementation
+	@$(TESTS) --oracle
+	@$(PYTHON) tools/check.py differential
+
 tidy: ## read the code with clang-tidy
 	@$(SETUP) --dev
 	@tools/tidy.sh
@@ -57,5 +61,5 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | \
 		while IFS='	' read -r name text; do printf 'make %-18s %s\n' "$$name" "$$text"; done
 
-.PHONY: all demo check check-walls check-sanitizers check-tsan check-clang check-clients tidy \
+.PHONY: all demo check check-walls check-sanitizers check-tsan check-clang check-clients check-differential tidy \
 	install clean help

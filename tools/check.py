@@ -20,6 +20,8 @@ import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PYTHON = ROOT / ".venv" / "bin" / "python"
+ORACLE_PYTHON = ROOT / ".venv-oracle" / "bin" / "python"
+DIFFERENTIAL_EVENTS = "5000"  # for each room version; tests/differential/README.md has the long run
 START = time.monotonic()
 # Each file of scenarios has servers, ports and folders of its own, so files may run side by side.
 SIDE_BY_SIDE = ["-n", "2", "--dist", "loadfile"]
@@ -167,7 +169,21 @@ def clients(tally):
     tally.add("real clients", int(code == 0), int(code != 0))
 
 
-PARTS = {part.__name__: part for part in (walls, check, sanitizers, tsan, clang, clients)}
+def differential(tally):
+    """The rules held against Synapse's over rooms made at random; a test for each room version."""
+    if not build("plain", tally):
+        return
+    result = subprocess.run([ORACLE_PYTHON, "tests/differential/compare.py",
+                             "build/tests/tools/graph_tool", "--events", DIFFERENTIAL_EVENTS],
+                            cwd=ROOT, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    print(result.stdout, end="")
+    rows = re.findall(r"^(\d+)\t.*\t(\d+)$", result.stdout, re.MULTILINE)
+    failed = sum(unexplained != "0" for _, unexplained in rows)
+    tally.add("room versions held against an independent implementation", len(rows) - failed,
+              max(failed, int(result.returncode != 0)))
+
+
+PARTS = {part.__name__: part for part in (walls, check, sanitizers, tsan, clang, clients, differential)}
 
 
 def main():

@@ -5,6 +5,7 @@
 #   tools/setup.sh --dev      also clang, clang-format, clang-tidy and its sanitizer runtimes
 #   tools/setup.sh --tests    also the Python environment of the tests, in .venv
 #   tools/setup.sh --clients  also what the tests against real clients need (node, npm)
+#   tools/setup.sh --oracle   also the environment of the differential tests, in .venv-oracle
 #
 # Runs as root or through sudo. Says nothing and calls no package manager when nothing is missing.
 set -euo pipefail
@@ -159,39 +160,41 @@ install_clients() {
 	install_packages nodejs npm
 }
 
-# install_venv: the tests' Python environment, made again when its list of packages changes.
+# install_venv FOLDER REQUIREMENTS: a Python environment, made again when its list of packages changes.
 install_venv() {
-	local python=/usr/bin/python3 stamp
+	local python=/usr/bin/python3 folder=$1 requirements=$2 stamp
 	install_packages python3 python3-venv
-	stamp=$(sha256sum <tests/requirements.txt)
-	if [ -x .venv/bin/python ] && [ "$(cat .venv/requirements.stamp 2>/dev/null)" = "$stamp" ]; then
+	stamp=$(sha256sum <"$requirements")
+	if [ -x "$folder/bin/python" ] && [ "$(cat "$folder/requirements.stamp" 2>/dev/null)" = "$stamp" ]; then
 		return 0
 	fi
-	say "making the tests' Python environment in .venv"
-	[ -x .venv/bin/python ] && .venv/bin/python -c '' 2>/dev/null || "$python" -m venv --clear .venv
-	.venv/bin/python -m pip install -q --disable-pip-version-check --no-input \
-		-r tests/requirements.txt </dev/null >"$log" 2>&1 || {
+	say "making a Python environment in $folder"
+	[ -x "$folder/bin/python" ] && "$folder/bin/python" -c '' 2>/dev/null || "$python" -m venv --clear "$folder"
+	"$folder/bin/python" -m pip install -q --disable-pip-version-check --no-input \
+		-r "$requirements" </dev/null >"$log" 2>&1 || {
 		tail -n 20 "$log" | sed 's/^/setup:   /' >&2
-		die "pip could not install tests/requirements.txt."
+		die "pip could not install $requirements."
 	}
-	printf '%s\n' "$stamp" >.venv/requirements.stamp
+	printf '%s\n' "$stamp" >"$folder/requirements.stamp"
 }
 
 main() {
-	local option dev=no tests=no clients=no
+	local option dev=no tests=no clients=no oracle=no
 	for option in "$@"; do
 		case $option in
 		--dev) dev=yes ;;
 		--tests) tests=yes ;;
 		--clients) clients=yes ;;
-		-h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
-		*) die "unknown option $option (known: --dev, --tests, --clients)" ;;
+		--oracle) oracle=yes ;;
+		-h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+		*) die "unknown option $option (known: --dev, --tests, --clients, --oracle)" ;;
 		esac
 	done
 	install_packages "${BUILD_PACKAGES[@]}"
 	if [ $dev = yes ]; then install_dev; fi
 	if [ $clients = yes ]; then install_clients; fi
-	if [ $tests = yes ]; then install_venv; fi
+	if [ $tests = yes ]; then install_venv .venv tests/requirements.txt; fi
+	if [ $oracle = yes ]; then install_venv .venv-oracle tests/differential/requirements.txt; fi
 }
 
 # Two runs at once take turns: apt and .venv have one writer each.
