@@ -33,15 +33,6 @@ static enum rc past_of(struct txn_ro *txn, struct arena *scratch, const struct r
 	return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
-enum rc room_view_past(struct txn_ro *txn, struct arena *scratch, struct room_view *view)
-{
-	struct join_end end = {.pos = INT64_MAX};
-	if (view->member.membership != MEMBERSHIP_JOIN)
-		TRY(past_of(txn, scratch, view, &end));
-	view->joined_until = end.pos;
-	return RC_OK;
-}
-
 static enum rc visibility_event_at(struct txn_ro *txn, struct arena *arena, int64_t snapshot, int64_t *ret_event)
 {
 	struct event_row row;

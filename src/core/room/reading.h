@@ -30,8 +30,6 @@ MUST_CHECK enum rc room_view_of(struct txn_ro *txn, struct arena *arena, int64_t
  */
 MUST_CHECK enum rc room_view_open(struct txn_ro *txn, struct arena *arena, int64_t user, str room_id,
                                   struct room_view *ret_view, struct fail *fail);
-/* Fills joined_until of a view that was made otherwise, with its viewer and member set. */
-MUST_CHECK enum rc room_view_past(struct txn_ro *txn, struct arena *scratch, struct room_view *view);
 
 /* True when the viewer may see the event: the one function that decides. visibility_int.h lists who asks it. */
 MUST_CHECK enum rc room_event_visible(struct txn_ro *txn, struct arena *scratch, const struct room_view *view,

@@ -185,13 +185,13 @@ static enum rc close_view(struct sync_run *run, struct sync_room *room)
 	TRY(event_get(run->txn, run->arena, member->event, &own));
 	room->upto = room->view.until_pos = room->view.state_until_pos = own.pos;
 	room->view.state_snapshot = own.current;
-	TRY(room_view_past(run->txn, run->arena, &room->view));
 	if (own.replaced && !member->forgotten) {
 		TRY(event_get(run->txn, run->arena, own.replaced, &before));
 		TRY(json_parse(run->arena, before.canonical, &root, NULL));
 		membership_parse(json_get_text(json_get(root, STR("content")), STR("membership")), &was);
 	}
 	room->own_event_only = was != MEMBERSHIP_JOIN;
+	room->view.joined_until = room->own_event_only ? 0 : own.pos;
 	return RC_OK;
 }
 
