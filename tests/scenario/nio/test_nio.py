@@ -1,49 +1,14 @@
 """matrix-nio as the client: its schemas must take every answer, its objects must be right."""
 
 import asyncio
-import contextlib
 
 import nio
 import pytest
 
 from harness import uia
 from harness.client import PASSWORD, Client, unique
+from harness.nio_people import TEXT, good, people, scenario, sync
 from harness.rooms import MARKED
-
-TEXT = {"msgtype": "m.text", "body": "hello"}
-
-
-def good(answer, kind):
-    """nio turns an answer that its schema refuses into an error, so the type is the test."""
-    assert isinstance(answer, kind), answer
-    return answer
-
-
-@contextlib.asynccontextmanager
-async def people(server, *names):
-    clients = []
-    config = nio.AsyncClientConfig(encryption_enabled=False, max_timeouts=0)
-    try:
-        for name in names:
-            clients.append(nio.AsyncClient(server.url, unique(name), config=config))
-            good(await clients[-1].register(clients[-1].user, PASSWORD, "test"),
-                 nio.RegisterResponse)
-        yield clients
-    finally:
-        for client in clients:
-            await client.close()
-
-
-async def sync(client, **kwargs):
-    return good(await client.sync(**kwargs), nio.SyncResponse)
-
-
-def scenario(test):
-    """Runs a coroutine as a test."""
-    def run(server):
-        asyncio.run(asyncio.wait_for(test(server), 60))
-    run.__name__, run.__doc__ = test.__name__, test.__doc__
-    return run
 
 
 @scenario
