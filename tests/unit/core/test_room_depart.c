@@ -1,7 +1,7 @@
 /* core/room: leaves by deactivation. */
 #include "room_rig.h"
 
-enum { DEPARTURES_MAX = 2000 };
+enum { DEPARTURES_MAX = 2000, CROWD_MAX = 4096 };
 
 static struct departure *due(struct room_rig *rig, size_t *ret_count)
 {
@@ -205,8 +205,10 @@ static void rooms_go_on_while_they_are_left(void **state)
 /* A clock at which somebody comes to the writer whenever the time of day is asked for, as during each leave. */
 struct crowd {
 	struct room_rig *rig;
-	struct write_job job;
-	bool comes, waits;    /* atomic */
+	struct write_job jobs[CROWD_MAX];
+	size_t came;
+	size_t done;          /* atomic, as `came` */
+	bool comes;           /* atomic */
 };
 
 static enum rc crowd_write(struct txn_rw *txn, struct write_job *job)
@@ -216,19 +218,23 @@ static enum rc crowd_write(struct txn_rw *txn, struct write_job *job)
 	return RC_OK;
 }
 
+static struct crowd *the_crowd;
+
 static void crowd_done(struct write_job *job, enum rc rc)
 {
-	(void)rc;
-	__atomic_store_n(&CONTAINER_OF(job, struct crowd, job)->waits, false, __ATOMIC_RELEASE);
+	(void)job, (void)rc;
+	__atomic_add_fetch(&the_crowd->done, 1, __ATOMIC_RELEASE);
 }
 
 static int64_t crowd_wall_ms(void *self)
 {
 	struct crowd *crowd = self;
-	if (__atomic_load_n(&crowd->comes, __ATOMIC_ACQUIRE) &&
-	    !__atomic_exchange_n(&crowd->waits, true, __ATOMIC_ACQ_REL)) {
-		crowd->job = (struct write_job){.write = crowd_write, .done = crowd_done};
-		store_submit(crowd->rig->store->store, &crowd->job);
+	if (__atomic_load_n(&crowd->comes, __ATOMIC_ACQUIRE)) {
+		size_t i = __atomic_fetch_add(&crowd->came, 1, __ATOMIC_ACQ_REL);
+		if (i >= CROWD_MAX)
+			abort();
+		crowd->jobs[i] = (struct write_job){.write = crowd_write, .done = crowd_done};
+		store_submit(crowd->rig->store->store, &crowd->jobs[i]);
 	}
 	return clock_wall_ms(&clock_system);
 }
@@ -242,7 +248,7 @@ static int64_t crowd_mono_ms(void *self)
 static void crowd_end(struct crowd *crowd)
 {
 	__atomic_store_n(&crowd->comes, false, __ATOMIC_RELEASE);
-	while (__atomic_load_n(&crowd->waits, __ATOMIC_ACQUIRE))
+	while (__atomic_load_n(&crowd->done, __ATOMIC_ACQUIRE) < __atomic_load_n(&crowd->came, __ATOMIC_ACQUIRE))
 		sched_yield();
 }
 
@@ -251,8 +257,9 @@ static void a_batch_makes_way(void **state)
 {
 	enum { ROOMS = 60 };
 	struct room_rig *rig = *state;
-	struct crowd crowd = {.rig = rig};
-	rig->clock = (struct clock){crowd_wall_ms, crowd_mono_ms, &crowd};
+	struct crowd *crowd = the_crowd = arena_new(&rig->arena, struct crowd);
+	crowd->rig = rig;
+	rig->clock = (struct clock){crowd_wall_ms, crowd_mono_ms, crowd};
 	room_rig_reopen(rig);
 	struct actor alice = rig_user(rig, "alice"), bob = rig_user(rig, "bob");
 	str rooms[ROOMS];
@@ -264,13 +271,13 @@ static void a_batch_makes_way(void **state)
 	room_rig_restart(rig, "deactivation.batch.commit:3:fail");
 	struct store_counters before, after;
 	store_counters(rig->store->store, &before);
-	crowd.comes = true;
+	__atomic_store_n(&crowd->comes, true, __ATOMIC_RELEASE);
 	enum rc rc;
 	size_t left = depart(rig, &rc);
 	assert_rc(rc, RC_IO);
 	assert_in_range(left, 2, 20);
 	left += depart(rig, &rc);
-	crowd_end(&crowd);
+	crowd_end(crowd);
 	store_counters(rig->store->store, &after);
 	assert_int_equal(left, ROOMS);
 	assert_true(after.commits - before.commits >= 6);
