@@ -158,7 +158,7 @@ static enum rc create_by_room(struct resolver *r, const struct node *node, struc
 	TRY(arena_status(r->arena));
 	TRY(resolver_agreed(r, place, &create));
 	for (size_t i = 0; place->is_conflict && !create && i < r->creates.count; i++)
-		if (str_eq(r->creates.at[i]->event->room_id, node->event->room_id))
+		if (str_eq(str_from(r->creates.at[i]->event->event_id, 1), str_from(node->event->room_id, 1)))
 			create = r->creates.at[i];
 	*ret_create = create && !create->rejected ? create : NULL;
 	return RC_OK;
