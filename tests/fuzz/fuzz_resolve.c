@@ -16,11 +16,11 @@ static bool same(const struct dag_state *a, const struct dag_state *b)
 	return true;
 }
 
-/* What all states have stands. */
+/* What all states have stands. (Where none has anything, the auth difference may bring something in.) */
 static bool keeps_agreed(const struct dag_state *states, size_t count, const struct dag_state *resolved)
 {
 	for (size_t i = 0; i < states[0].count; i++) {
-		bool agreed = true;
+		bool agreed = states[0].at[i] != DAG_NONE;
 		for (size_t s = 1; s < count; s++)
 			agreed = agreed && states[s].at[i] == states[0].at[i];
 		if (agreed && resolved->at[i] != states[0].at[i])
