@@ -38,10 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t seed = size + 1;
 	arena_init(&arena, FUZZ_ARENA_BYTES);
 	dag_from_bytes(&dag, &arena, data, size, states, &count);
-	HOLDS(dag_resolve(&dag, states, count, (struct dag_way){0, false}, &first, NULL) == RC_OK);
+	HOLDS(dag_resolve(&dag, states, count, (struct dag_way){.seed = 0}, &first, NULL) == RC_OK);
 	HOLDS(keeps_agreed(states, count, &first));
 	for (size_t way = 0; way < 2; way++) {
-		HOLDS(dag_resolve(&dag, states, count, (struct dag_way){dag_random(&seed), way}, &again, NULL) == RC_OK);
+		HOLDS(dag_resolve(&dag, states, count, (struct dag_way){.seed = dag_random(&seed), .has_index = way}, &again, NULL) == RC_OK);
 		HOLDS(same(&first, &again));
 	}
 	return 0;

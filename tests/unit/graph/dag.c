@@ -390,17 +390,19 @@ static void outcome(struct source *s, const struct resolve_output *output, struc
 enum rc dag_resolve(struct dag *dag, const struct dag_state *states, size_t count, struct dag_way way,
                     struct dag_state *ret_state, struct dag_cost *cost)
 {
-	struct arena CLEANUP(arena_release) scratch;
+	struct arena CLEANUP(arena_release) scratch, CLEANUP(arena_release) arena;
 	struct source s;
 	struct resolve_input input;
 	struct resolve_output output;
 	arena_init(&scratch, SIZE_MAX);
+	arena_init(&arena, way.budget_bytes ? way.budget_bytes : SIZE_MAX);
 	source_init(&s, dag, &scratch, states, count, way.seed);
 	conflicts_find(&s, &scratch, &input);
 	struct resolve_source source = {&s, source_events, source_unconflicted, source_difference,
 		way.has_index ? source_contains : NULL};
-	TRY(resolve_state(&scratch, &input, &source, &output));
+	TRY(resolve_state(&arena, &input, &source, &output));
 	outcome(&s, &output, ret_state);
+	s.cost.used_bytes = arena.used_bytes;
 	if (cost)
 		*cost = s.cost;
 	return RC_OK;

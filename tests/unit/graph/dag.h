@@ -62,11 +62,13 @@ void dag_state_put(struct dag_state *state, const struct dag *dag, size_t index)
 struct dag_way {
 	uint64_t seed;          /* of numbers and orders; 0: as they came */
 	bool has_index;         /* the source answers chain_contains */
+	size_t budget_bytes;    /* of the resolution's arena; 0: no limit */
 };
 
 /* What a resolution asked for. */
 struct dag_cost {
 	size_t events, batches, lookups, chains;
+	size_t used_bytes;      /* of the resolution's arena */
 };
 
 /* The resolved state, whole; the rc of resolve_state() when it fails. `cost` may be NULL. */

@@ -40,9 +40,9 @@ static void every_order_of_input(void **state)
 		bytes[0] = (uint8_t)(room % 12);
 		arena_init(&arena, 64 * MEBIBYTE);
 		dag_from_bytes(&dag, &arena, bytes, size, states, &count);
-		assert_rc(dag_resolve(&dag, states, count, (struct dag_way){0, false}, &first, NULL), RC_OK);
+		assert_rc(dag_resolve(&dag, states, count, (struct dag_way){.seed = 0}, &first, NULL), RC_OK);
 		for (uint64_t way = 1; way <= 4; way++) {
-			assert_rc(dag_resolve(&dag, states, count, (struct dag_way){room * 8 + way, way % 2}, &again, NULL), RC_OK);
+			assert_rc(dag_resolve(&dag, states, count, (struct dag_way){.seed = room * 8 + way, .has_index = way % 2}, &again, NULL), RC_OK);
 			same_state(&dag, &first, &again, room);
 		}
 		for (size_t i = 0; i < states[0].count; i++)

@@ -56,7 +56,7 @@ static void stands_of(const char *const states[], size_t count, const char *expe
 	for (size_t i = 0; i < count; i++)
 		given[i] = dag_state(&dag, states[i]);
 	for (uint64_t seed = 0; seed < 12; seed++) {
-		assert_rc(dag_resolve(&dag, given, count, (struct dag_way){seed, false}, &resolved, NULL), RC_OK);
+		assert_rc(dag_resolve(&dag, given, count, (struct dag_way){.seed = seed}, &resolved, NULL), RC_OK);
 		for (size_t i = 0; i < resolved.count; i++) {
 			bool same = resolved.at[i] == (i < wanted.count ? wanted.at[i] : DAG_NONE);
 			if (!same)
@@ -191,7 +191,7 @@ static void a_thousand_states(void **state)
 		states[i] = dag_state(&dag, BASE);
 		dag_state_put(&states[i], &dag, dag.count - 1 - i);
 	}
-	assert_rc(dag_resolve(&dag, states, STATES, (struct dag_way){3, false}, &resolved, NULL), RC_OK);
+	assert_rc(dag_resolve(&dag, states, STATES, (struct dag_way){.seed = 3}, &resolved, NULL), RC_OK);
 	assert_int_equal(resolved.at[dag.at[best]->index], best);
 }
 

@@ -76,7 +76,7 @@ static void stands_of(const char *const states[], size_t count, const char *expe
 	for (size_t i = 0; i < count; i++)
 		given[i] = dag_state(&dag, states[i]);
 	for (uint64_t seed = 0; seed < 12; seed++) {
-		assert_rc(dag_resolve(&dag, given, count, (struct dag_way){seed, seed % 2}, &resolved, NULL), RC_OK);
+		assert_rc(dag_resolve(&dag, given, count, (struct dag_way){.seed = seed, .has_index = seed % 2}, &resolved, NULL), RC_OK);
 		for (size_t place = 0; place < resolved.count; place++) {
 			str got, want;
 			name_at(&resolved, place, &got);
