@@ -2,8 +2,8 @@
 
 #include "base/assert.h"
 
-#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 uint64_t dag_random(uint64_t *seed)
 {
@@ -47,6 +47,13 @@ static struct dag_place *place_of(struct dag *dag, str type, str state_key)
 	ASSERT(place);
 	*place = (struct dag_place){type, state_key, map_count(&dag->places)};
 	ASSERT(map_put(&dag->places, path, place, NULL) == RC_OK);
+	if (place->index == dag->place_capacity) {
+		size_t bytes = dag->place_capacity * sizeof place;
+		dag->place_list = arena_grow(dag->arena, dag->place_list, bytes, bytes ? 2 * bytes : 64 * sizeof place);
+		dag->place_capacity = bytes ? 2 * dag->place_capacity : 64;
+		ASSERT(dag->place_list);
+	}
+	dag->place_list[place->index] = place;
 	return place;
 }
 
@@ -78,7 +85,7 @@ static struct event event_of(struct dag *dag, const struct dag_event *draft)
 	};
 }
 
-size_t dag_add_citing(struct dag *dag, const struct dag_event *draft, const size_t *auth, size_t auth_count)
+size_t dag_put(struct dag *dag, const struct event *event, bool rejected, const size_t *auth, size_t auth_count)
 {
 	if (dag->count == dag->capacity) {
 		size_t capacity = dag->capacity ? dag->capacity * 2 : 64;
@@ -88,16 +95,22 @@ size_t dag_add_citing(struct dag *dag, const struct dag_event *draft, const size
 		dag->capacity = capacity;
 	}
 	size_t index = dag->count;
-	dag->events[index] = event_of(dag, draft);
+	dag->events[index] = *event;
 	int64_t *numbers = arena_array(dag->arena, int64_t, auth_count + 1);
 	ASSERT(numbers);
 	for (size_t i = 0; i < auth_count; i++)
 		numbers[i] = (int64_t)auth[i] + 1;
-	dag->links[index] = (struct resolve_event){.number = (int64_t)index + 1, .rejected = draft->rejected,
+	dag->links[index] = (struct resolve_event){.number = (int64_t)index + 1, .rejected = rejected,
 		.auth = numbers, .auth_count = auth_count};
 	dag->at[index] = place_of(dag, dag->events[index].type, dag->events[index].state_key);
 	dag->count++;
 	return index;
+}
+
+size_t dag_add_citing(struct dag *dag, const struct dag_event *draft, const size_t *auth, size_t auth_count)
+{
+	struct event event = event_of(dag, draft);
+	return dag_put(dag, &event, draft->rejected, auth, auth_count);
 }
 
 enum { AUTH_MAX = 32, NAME_BYTES = 64 };
@@ -188,7 +201,8 @@ struct source {
 	uint64_t seed;
 	int64_t *numbers;             /* of each event */
 	struct resolve_event *shown;  /* by number less one */
-	bool *reached;                /* chain_contains */
+	struct int64_list difference; /* when it is ready */
+	bool is_ready;
 	struct dag_cost cost;
 };
 
@@ -256,6 +270,10 @@ static struct int64_list *state_lists(const struct source *s, struct arena *aren
 static enum rc source_difference(void *self, struct arena *arena, struct int64_list *ret_numbers)
 {
 	struct source *s = self;
+	if (s->is_ready) {
+		*ret_numbers = s->difference;
+		return RC_OK;
+	}
 	struct arena CLEANUP(arena_release) scratch;
 	struct int64_list found;
 	arena_init(&scratch, SIZE_MAX);
@@ -328,28 +346,16 @@ static void source_init(struct source *s, struct dag *dag, struct arena *arena, 
 
 /* ---- resolving ---- */
 
-static int by_index(const void *a, const void *b)
+static int64_t now_ns(void)
 {
-	const struct dag_place *x = *(struct dag_place *const *)a, *y = *(struct dag_place *const *)b;
-	return (x->index > y->index) - (x->index < y->index);
-}
-
-static struct dag_place **places_of(const struct dag *dag, struct arena *arena)
-{
-	struct dag_place **places = arena_array(arena, struct dag_place *, map_count(&dag->places) + 1);
-	size_t cursor = 0, count = 0;
-	str path;
-	void *value;
-	ASSERT(places);
-	while (map_next(&dag->places, &cursor, &path, &value))
-		places[count++] = value;
-	qsort(places, count, sizeof *places, by_index); /* a map's own order follows from its key */
-	return places;
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static void conflicts_find(struct source *s, struct arena *arena, struct resolve_input *input)
 {
-	struct dag_place **places = places_of(s->dag, arena);
+	struct dag_place *const *places = s->dag->place_list;
 	size_t place_count = s->states[0].count;
 	struct resolve_conflict *conflicts = arena_array(arena, struct resolve_conflict, place_count + 1);
 	ASSERT(conflicts);
@@ -390,17 +396,25 @@ static void outcome(struct source *s, const struct resolve_output *output, struc
 enum rc dag_resolve(struct dag *dag, const struct dag_state *states, size_t count, struct dag_way way,
                     struct dag_state *ret_state, struct dag_cost *cost)
 {
-	struct arena CLEANUP(arena_release) scratch, CLEANUP(arena_release) arena;
+	struct arena CLEANUP(arena_release) scratch;
+	struct arena CLEANUP(arena_release) arena;
 	struct source s;
 	struct resolve_input input;
 	struct resolve_output output;
 	arena_init(&scratch, SIZE_MAX);
 	arena_init(&arena, way.budget_bytes ? way.budget_bytes : SIZE_MAX);
 	source_init(&s, dag, &scratch, states, count, way.seed);
+	int64_t begun_ns = now_ns();
 	conflicts_find(&s, &scratch, &input);
+	s.cost.compared_ns = now_ns() - begun_ns;
 	struct resolve_source source = {&s, source_events, source_unconflicted, source_difference,
 		way.has_index ? source_contains : NULL};
+	if (way.has_index)
+		TRY(source_difference(&s, &scratch, &s.difference));
+	s.is_ready = way.has_index;
+	begun_ns = now_ns();
 	TRY(resolve_state(&arena, &input, &source, &output));
+	s.cost.ns = now_ns() - begun_ns;
 	outcome(&s, &output, ret_state);
 	s.cost.used_bytes = arena.used_bytes;
 	if (cost)
