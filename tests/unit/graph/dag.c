@@ -429,14 +429,16 @@ enum rc dag_difference(struct dag *dag, const struct dag_state *states, size_t c
 	struct int64_list found;
 	arena_init(&scratch, SIZE_MAX);
 	source_init(&s, dag, &scratch, states, count, seed);
-	struct resolve_source source = {.self = &s, .events = source_events};
+	struct resolve_source source = {.self = &s, .events = source_events, .chain_contains = source_contains};
 	const struct int64_list *lists = state_lists(&s, &scratch);
 	TRY(auth_walk_difference(&scratch, &source, lists, count, &found));
 	bool *in = arena_array(dag->arena, bool, dag->count + 1);
-	ASSERT(in);
+	bool *numbers = arena_array(&scratch, bool, dag->count + 1);
+	ASSERT(in && numbers);
+	for (size_t i = 0; i < found.count; i++)
+		numbers[found.values[i]] = true;
 	for (size_t i = 0; i < dag->count; i++)
-		for (size_t j = 0; j < found.count && !in[i]; j++)
-			in[i] = found.values[j] == s.numbers[i];
+		in[i] = numbers[s.numbers[i]];
 	*ret_in = in;
 	return RC_OK;
 }

@@ -87,6 +87,10 @@ static void chain_of_levels(void **state)
 		struct dag_cost cost;
 		assert_int_equal(resolved_at(states, 2, last, false, &cost), last);
 		assert_in_range(cost.events, CHAIN, CHAIN + 100); /* each once */
+		bool *in;
+		assert_rc(dag_difference(&dag, states, 2, 0, &in), RC_OK);
+		for (size_t i = 0; i < dag.count; i++)
+			assert_int_equal(in[i], i > ADMIN);
 	}
 }
 

@@ -149,6 +149,26 @@ static void passes_in_order(void **state)
 	stands("create c p0 j0 mod b d t2", "create c p1 j1 mod b d2 t1", "create c p1 j1 mod b d t2");
 }
 
+/* Who joins is let in by the rules that the pass before resolved. */
+static void members_by_resolved_rules(void **state)
+{
+	(void)state;
+	room();
+	add("j1", RULES, "@c:a", "{\"join_rule\":\"public\",\"a\":1}", 10);
+	add("d", MEMBER("@d:a"), "@d:a", "{\"membership\":\"leave\"}", 11);
+	add("d2", MEMBER("@d:a"), "@d:a", JOIN, 12);
+	stands("create c p0 j0 mod b d", "create c p0 j1 mod b d2", "create c p0 j1 mod b d2");
+}
+
+/* What only one state has is in R from the start, and authorises. */
+static void single_events_authorise(void **state)
+{
+	(void)state;
+	room();
+	add("ban", MEMBER("@b:a"), "@mod:a", BAN, 21);
+	stands("create c p0 j0 b", "create c p0 j0 mod ban", "create c p0 j0 mod ban");
+}
+
 /* Members are judged by what was resolved before the members: who else is in conflict is not there yet. */
 static void members_by_themselves(void **state)
 {
@@ -203,6 +223,8 @@ int main(void)
 		cmocka_unit_test(plain_events),
 		cmocka_unit_test(levels_in_a_row),
 		cmocka_unit_test(passes_in_order),
+		cmocka_unit_test(members_by_resolved_rules),
+		cmocka_unit_test(single_events_authorise),
 		cmocka_unit_test(members_by_themselves),
 		cmocka_unit_test(first_is_never_judged),
 		cmocka_unit_test(a_thousand_states),

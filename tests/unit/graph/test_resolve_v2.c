@@ -112,6 +112,23 @@ static void ban_evasion_by_fork(void **state)
 	}
 }
 
+/* A ban comes before what the banned one did meanwhile, as a power event does; her own leave is none. */
+static void bans_and_own_leaves(void **state)
+{
+	(void)state;
+	EACH_VERSION(v) {
+		room(versions[v]);
+		add("p1", LEVELS, "@admin:a", "{\"users\":{" ADMIN ",\"@mod:a\":50},\"events\":{\"m.room.topic\":0}}", "create p0 admin",
+		    500);
+		add("ban", MEMBER("@b:a"), "@mod:a", BAN, "create p1 mod b", 2000);
+		add("t", TOPIC, "@b:a", "{}", "create p1 b", 1000);
+		stands("create c p1 j0 admin mod ban", "create c p1 j0 admin mod b t", "create c p1 j0 admin mod ban");
+		add("leave", MEMBER("@b:a"), "@b:a", LEAVE, "create p1 b", 9000);
+		add("b2", MEMBER("@b:a"), "@b:a", JOIN, "create p1 j0 b", 1000);
+		stands("create c p1 j0 admin mod leave", "create c p1 j0 admin mod b2", "create c p1 j0 admin mod leave");
+	}
+}
+
 /* A kick, and what the kicked one did meanwhile: stands where the room would let her in again. */
 static void kick_and_rejoin(void **state)
 {
@@ -268,6 +285,11 @@ static void order_through_agreed_events(void **state)
 		add("p1", LEVELS, "@admin:a", "{\"users\":{" ADMIN ",\"@d:a\":100}}", "create p0 admin", 9200);
 		add("j2", RULES, "@d:a", RULE("invite"), "create p1 d", 1000); /* cites j1 only through d */
 		stands("create c p1 admin mod b d j1", "create c p1 admin mod b d j2", "create c p1 admin mod b d j2");
+		add("e1", MEMBER("@e:a"), "@d:a", "{\"membership\":\"invite\"}", "create p1 d", 9300);
+		add("p2", LEVELS, "@admin:a", "{\"users\":{" ADMIN ",\"@d:a\":100,\"@e:a\":100}}", "create p1 admin", 9350);
+		add("e2", MEMBER("@e:a"), "@e:a", JOIN, "create p2 e1", 9400);
+		add("j3", RULES, "@e:a", RULE("knock"), "create p2 e2", 1000); /* through e2, e1 and d */
+		stands("create c p2 admin mod b d e2 j1", "create c p2 admin mod b d e2 j3", "create c p2 admin mod b d e2 j3");
 	}
 }
 
@@ -313,11 +335,27 @@ static void auth_events_that_do_not_count(void **state)
 	(void)state;
 	EACH_VERSION(v) {
 		room(versions[v]);
-		add("t1", "org.example.one", "", "@d:a", "{}", "create p0 nobody-has-this", 1200);
-		dag_add(&dag, &(struct dag_event){"far", MEMBER("@d:a"), "@d:a", JOIN, "create p0 j0", 0, 0, false, "!far:a"});
-		add("t2", "org.example.two", "", "@d:a", "{}", "create p0 far", 1300);
-		add("t3", "org.example.three", "", "@admin:a", "{}", "create p0 admin nobody", 1300);
-		stands(BASE "t1 t2 t3", BASE, BASE "t3");
+		add("p1", LEVELS, "@admin:a", "{\"users\":{" ADMIN "},\"state_default\":0}", "create p0 admin", 900);
+		add("t1", "org.example.one", "", "@d:a", "{}", "create p1 nobody-has-this", 1200);
+		dag_add(&dag, &(struct dag_event){"far", MEMBER("@d:a"), "@d:a", JOIN, "create p1 j0", 0, 0, false, "!far:a"});
+		add("t2", "org.example.two", "", "@d:a", "{}", "create p1 far", 1300);
+		add("t3", "org.example.three", "", "@admin:a", "{}", "create p1 admin nobody", 1300);
+		stands("create c p1 j0 admin t1 t2 t3", "create c p1 j0 admin", "create c p1 j0 admin t3");
+		add("near", MEMBER("@d:a"), "@d:a", JOIN, "create p1 j0", 900); /* the twin of `far` */
+		add("t4", "org.example.two", "", "@d:a", "{}", "create p1 near", 1300);
+		stands("create c p1 j0 admin t4", "create c p1 j0 admin", "create c p1 j0 admin t4 near");
+	}
+}
+
+/* A message of a type that is state elsewhere is none, and gives no levels. */
+static void messages_are_no_state(void **state)
+{
+	(void)state;
+	EACH_VERSION(v) {
+		room(versions[v]);
+		add("levels", "m.room.power_levels", NULL, "@b:a", "{\"users\":{\"@b:a\":100}}", "create", 900);
+		add("t1", TOPIC, "@b:a", "{}", "create levels b", 1200);
+		stands("create c j0 b t1", "create c j0 b", "create c j0 b");
 	}
 }
 
@@ -405,6 +443,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ban_evasion_by_fork),
+		cmocka_unit_test(bans_and_own_leaves),
 		cmocka_unit_test(kick_and_rejoin),
 		cmocka_unit_test(join_rule_flip_against_a_join),
 		cmocka_unit_test(demotion_against_a_change),
@@ -419,6 +458,7 @@ int main(void)
 		cmocka_unit_test(rejected_events),
 		cmocka_unit_test(own_auth_events),
 		cmocka_unit_test(auth_events_that_do_not_count),
+		cmocka_unit_test(messages_are_no_state),
 		cmocka_unit_test(cycles),
 		cmocka_unit_test(member_lost_to_rules_of_today),
 		cmocka_unit_test(power_level_regress),
