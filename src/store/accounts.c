@@ -88,11 +88,11 @@ enum rc account_add(struct txn_rw *txn, str user_id, enum account_kind kind, str
 {
 	char bytes[FOLDED_MAX_BYTES];
 	str key;
-	int64_t user;
+	int64_t user, changes;
 	TRY(folded(user_id, bytes, &key));
 	TRY(user_nid_make(txn, user_id, &user));
-	enum rc rc =
-	    RUN(txn, account_add, I(user), T(key), I(kind), T(password_phc), I(admin), I(now_ms));
+	enum rc rc = RUN_COUNTED(txn, &changes, account_add, I(user), T(key), I(kind),
+	    T(password_phc), I(admin), I(now_ms));
 	if (rc == RC_EXISTS)
 		return RC_USER_IN_USE;
 	if (rc == RC_OK)

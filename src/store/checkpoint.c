@@ -10,6 +10,7 @@
  * reaches the end, hence in the writer's: the thread syncs its bulk itself beforehand. And the writer does not
  * wait for readers of the old WAL unless the WAL has become absurdly long; it tries again soon.
  */
+#include "store/sqlite_int.h"
 #include "store/store_int.h"
 
 #include "base/log.h"
@@ -22,7 +23,6 @@
 #include <unistd.h>
 
 enum {
-	CHECKPOINT_CACHE_KIB = 64,
 	PASSES_MAX = 4,        /* of the thread, each over what came in during the last one */
 	REST_SMALL_PAGES = 64, /* not worth another pass */
 	RETRY_PAGES = 128,     /* after a restart that met a reader of the old WAL */
@@ -31,7 +31,7 @@ enum {
 
 static enum rc checkpoint(struct conn *conn, int mode, int *ret_log, int *ret_copied)
 {
-	return sqlite_rc(sqlite3_wal_checkpoint_v2(conn->db, NULL, mode, ret_log, ret_copied));
+	return sqlite_rc(sqlite3_wal_checkpoint_v2(sqlite_db(conn), NULL, mode, ret_log, ret_copied));
 }
 
 static void log_failure(enum rc rc)
@@ -43,7 +43,7 @@ static void log_failure(enum rc rc)
 static enum rc database_sync(struct conn *conn)
 {
 	sqlite3_file *file = NULL;
-	int code = sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+	int code = sqlite3_file_control(sqlite_db(conn), "main", SQLITE_FCNTL_FILE_POINTER, &file);
 	if (code == SQLITE_OK && file && file->pMethods)
 		code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
 	return sqlite_rc(code);
@@ -97,15 +97,14 @@ static int wal_grew(void *arg, sqlite3 *db, const char *schema, int pages)
 enum rc checkpointer_start(struct store *store)
 {
 	struct checkpointer *c = &store->checkpointer;
-	struct conn_options options = {true, CHECKPOINT_CACHE_KIB, READER_BUSY_MS};
 	lock_init(&c->mu);
 	cond_init(&c->wanted);
 	c->want_pages = WAL_CHECKPOINT_PAGES;
 	c->long_pages = WAL_LONG_PAGES;
-	TRY(conn_open(&c->conn, store->path, &options));
+	TRY(store->engine->open(&c->conn, store, CONN_CHECKPOINT, NULL));
 	TRY(thread_start(&c->thread, "checkpoint", checkpointer_run, c));
 	c->started = true;
-	sqlite3_wal_hook(store->writer.conn.db, wal_grew, c);
+	sqlite3_wal_hook(sqlite_db(&store->writer.conn), wal_grew, c);
 	return RC_OK;
 }
 
@@ -128,7 +127,7 @@ void checkpointer_stop(struct store *store)
 static void checkpoint_finish(struct store *store)
 {
 	struct checkpointer *c = &store->checkpointer;
-	sqlite3 *db = store->writer.conn.db;
+	sqlite3 *db = sqlite_db(&store->writer.conn);
 	int pages = __atomic_load_n(&c->wal_pages, __ATOMIC_RELAXED), log, copied;
 	sqlite3_busy_timeout(db, pages >= c->long_pages ? READERS_WAIT_LONG_MS : 0);
 	enum rc rc = checkpoint(&store->writer.conn, SQLITE_CHECKPOINT_RESTART, &log, &copied);
@@ -150,6 +149,8 @@ static void checkpoint_finish(struct store *store)
 void checkpointer_committed(struct store *store)
 {
 	struct checkpointer *c = &store->checkpointer;
+	if (!c->started)
+		return; /* the engine does that by itself */
 	enum checkpoint_turn turn = __atomic_load_n(&c->turn, __ATOMIC_ACQUIRE);
 	if (turn == CHECKPOINT_WRITERS) {
 		checkpoint_finish(store);

@@ -34,11 +34,9 @@ static int64_t type_cache_get(struct type_cache *cache, str type)
 	return nid;
 }
 
-/* Only what is committed: a job that is rolled back takes its types with it. A full cache stays as it is. */
+/* A full cache stays as it is. */
 static void type_cache_put(struct type_cache *cache, str type, int64_t nid)
 {
-	if (nid > __atomic_load_n(&cache->committed, __ATOMIC_ACQUIRE))
-		return;
 	struct type_cache_entry *entry = heap_alloc(sizeof *entry + type.n);
 	if (!entry)
 		return;
@@ -56,12 +54,20 @@ static void type_cache_put(struct type_cache *cache, str type, int64_t nid)
 	heap_free(entry);
 }
 
+/* A job that is rolled back takes its types with it. */
+static bool type_is_committed(const struct txn_ro *txn, int64_t nid)
+{
+	const struct txn_rw *writing = &txn->store->writer.txn;
+	return txn != &writing->ro || writing->numbers.type == 0 || nid < writing->numbers.type;
+}
+
 enum rc type_nid_find(struct txn_ro *txn, str type, int64_t *ret_type)
 {
 	int64_t nid = type_cache_get(&txn->store->types, type);
 	if (nid == 0) {
 		TRY(NUMBER(txn, &nid, type_find, T(type)));
-		type_cache_put(&txn->store->types, type, nid);
+		if (type_is_committed(txn, nid))
+			type_cache_put(&txn->store->types, type, nid);
 	}
 	*ret_type = nid;
 	return RC_OK;
@@ -73,7 +79,8 @@ enum rc type_nid_make(struct txn_rw *txn, str type, int64_t *ret_type)
 	if (rc != RC_NOT_FOUND)
 		return rc;
 	TRY(NUMBER(&txn->ro, ret_type, type_make, T(type)));
-	txn->numbers.type = *ret_type;
+	if (txn->numbers.type == 0)
+		txn->numbers.type = *ret_type;
 	return RC_OK;
 }
 

@@ -177,12 +177,23 @@ enum rc node_load(struct txn_ro *txn, int64_t nid, int above, struct node *ret_n
 	return !ret_node->is_leaf && ret_node->level <= above ? RC_CORRUPT : RC_OK;
 }
 
+static int64_t node_number(struct txn_rw *txn)
+{
+	struct store *store = txn->ro.store;
+	if (store->last_node == store->node_block_end) {
+		store->last_node = txn->numbers.node_end;
+		txn->numbers.node_end += NODE_BLOCK;
+		store->node_block_end = txn->numbers.node_end;
+	}
+	return ++store->last_node;
+}
+
 enum rc node_store(struct txn_rw *txn, const struct node *node, int64_t *ret_nid)
 {
 	unsigned char bytes[NODE_MAX_BYTES];
 	struct store *store = txn->ro.store;
 	size_t n = node_encode(node, bytes);
-	int64_t nid = ++store->last_node;
+	int64_t nid = node_number(txn);
 	TRY(RUN(txn, node_add, I(nid), B(bytes, n)));
 	node_cache_put(&store->nodes, nid, bytes, n);
 	*ret_nid = nid;

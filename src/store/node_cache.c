@@ -31,18 +31,34 @@ void node_cache_init(struct node_cache *cache, size_t max_bytes)
 	}
 }
 
-void node_cache_release(struct node_cache *cache)
+static void shard_empty(struct node_cache_shard *shard) REQUIRES(shard->mu)
+{
+	size_t cursor = 0;
+	uint64_t key;
+	void *value;
+	while (map64_next(&shard->nodes, &cursor, &key, &value))
+		heap_free(value);
+	map64_release(&shard->nodes);
+	map64_init(&shard->nodes);
+	shard->hand = NULL;
+	shard->bytes = 0;
+}
+
+void node_cache_clear(struct node_cache *cache)
 {
 	for (int i = 0; i < NODE_CACHE_SHARDS; i++) {
 		struct node_cache_shard *shard = &cache->shards[i];
-		size_t cursor = 0;
-		uint64_t key;
-		void *value;
-		while (map64_next(&shard->nodes, &cursor, &key, &value))
-			heap_free(value);
-		map64_release(&shard->nodes);
-		lock_destroy(&shard->mu);
+		lock_take(&shard->mu);
+		shard_empty(shard);
+		lock_drop(&shard->mu);
 	}
+}
+
+void node_cache_release(struct node_cache *cache)
+{
+	node_cache_clear(cache);
+	for (int i = 0; i < NODE_CACHE_SHARDS; i++)
+		lock_destroy(&cache->shards[i].mu);
 }
 
 static struct node_cache_shard *shard_of(struct node_cache *cache, int64_t node)

@@ -1,6 +1,7 @@
 #include "store/store_int.h"
 
-#include "base/assert.h"
+#include <time.h>
+
 
 void readers_init(struct readers *readers, unsigned max)
 {
@@ -17,19 +18,28 @@ void readers_release(struct readers *readers)
 	lock_destroy(&readers->mu);
 }
 
-/* A free reader, or one that is still to be opened: the caller opens it without the lock. */
-static struct reader *reader_take(struct readers *readers)
+/*
+ * A free reader, or one that is still to be opened: the caller opens it without the lock. RC_BUSY when none came free
+ * in time: on SQLite somebody always ends soon, on a server statements may hang.
+ */
+static enum rc reader_take(struct store *store, struct reader **ret_reader)
 {
+	struct readers *readers = &store->readers;
+	int64_t deadline_ms = clock_mono_ms(&clock_system) + READER_WAIT_MS;
+	int64_t left_ms = READER_WAIT_MS;
 	lock_take(&readers->mu);
-	while (!readers->free && readers->opened == readers->max)
-		cond_wait(&readers->freed, &readers->mu);
+	while (!readers->free && readers->opened == readers->max && left_ms > 0) {
+		(void)cond_wait_ms(&readers->freed, &readers->mu, left_ms);
+		left_ms = deadline_ms - clock_mono_ms(&clock_system);
+	}
 	struct reader *reader = readers->free;
 	if (reader)
 		readers->free = reader->next_free;
-	else
+	else if (readers->opened < readers->max)
 		reader = &readers->all[readers->opened++];
 	lock_drop(&readers->mu);
-	return reader;
+	*ret_reader = reader;
+	return reader ? RC_OK : RC_BUSY;
 }
 
 static void reader_give_back(struct readers *readers, struct reader *reader)
@@ -41,17 +51,50 @@ static void reader_give_back(struct readers *readers, struct reader *reader)
 	cond_signal(&readers->freed);
 }
 
+enum { RECONNECT_FIRST_MS = 20, RECONNECT_MAX_MS = 1000 };
+
+static void sleep_ms(int64_t ms)
+{
+	struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+	(void)nanosleep(&time, NULL);
+}
+
+enum rc conn_renew(
+    struct conn *conn, const struct store *store, enum conn_role role, int64_t deadline_ms)
+{
+	const struct engine *engine = store->engine;
+	if (conn->engine && !(engine->is_lost && engine->is_lost(conn)))
+		return RC_OK;
+	for (int64_t pause_ms = RECONNECT_FIRST_MS;; pause_ms *= 2) {
+		conn_close(conn);
+		enum rc rc = engine->open(conn, store, role, NULL);
+		int64_t left_ms = deadline_ms - clock_mono_ms(&clock_system);
+		if (rc != RC_UNAVAILABLE || left_ms <= 0)
+			return rc;
+		pause_ms = pause_ms < RECONNECT_MAX_MS ? pause_ms : RECONNECT_MAX_MS;
+		sleep_ms(pause_ms < left_ms ? pause_ms : left_ms);
+	}
+}
+
+/* The first statement tells that a connection was lost while nobody used it: hence the second attempt. */
+static enum rc reader_begin(struct store *store, struct reader *reader)
+{
+	int64_t deadline_ms = clock_mono_ms(&clock_system) + READER_CONNECT_MS;
+	enum rc rc = RC_OK;
+	for (int attempt = 0; attempt < 2; attempt++) {
+		TRY(conn_renew(&reader->conn, store, CONN_READER, deadline_ms));
+		rc = conn_run(&reader->conn, STMT_begin);
+		if (rc != RC_UNAVAILABLE)
+			return rc;
+	}
+	return rc;
+}
+
 enum rc txn_ro_begin(struct store *store, struct txn_ro **ret_txn)
 {
-	struct reader *reader = reader_take(&store->readers);
-	enum rc rc = RC_OK;
-	if (!reader->conn.db) {
-		struct conn_options options = {
-		    .cache_kib = READER_CACHE_KIB, .busy_ms = READER_BUSY_MS};
-		rc = conn_open(&reader->conn, store->path, &options);
-	}
-	if (rc == RC_OK)
-		rc = conn_run(&reader->conn, STMT_begin);
+	struct reader *reader;
+	TRY(reader_take(store, &reader));
+	enum rc rc = reader_begin(store, reader);
 	if (rc != RC_OK) {
 		reader_give_back(&store->readers, reader);
 		return rc;

@@ -74,7 +74,8 @@ enum rc room_extremities(struct txn_ro *txn, struct arena *arena, int64_t room,
 
 enum rc alias_put(struct txn_rw *txn, str alias, int64_t room, int64_t creator)
 {
-	enum rc rc = RUN(txn, alias_put, T(alias), I(room), I(creator));
+	int64_t changes;
+	enum rc rc = RUN_COUNTED(txn, &changes, alias_put, T(alias), I(room), I(creator));
 	return rc == RC_EXISTS ? RC_ROOM_IN_USE : rc;
 }
 

@@ -1,5 +1,6 @@
 /*
- * SQLite as the rest of the room sees it: connections, and one prepared statement a row of statements.def.
+ * The database as the rest of the room sees it: connections, and one prepared statement a row of statements.def.
+ * What an engine does behind this is in engine_int.h.
  *
  *   struct query CLEANUP(query_close) q = QUERY(txn, user_find, T(user_id));
  *   TRY(query_step(&q));
@@ -12,56 +13,52 @@
 
 #include "store/store.h"
 
-#include <sqlite3.h>
-
 enum statement {
-#define STMT(name, sqlite, other) STMT_##name,
+#define STMT(name, sqlite, postgres) STMT_##name,
 #include "store/statements.def"
 #undef STMT
 	STMT_COUNT
 };
 
-extern const char *const statement_texts[STMT_COUNT];
+struct statement_text {
+	const char *sqlite, *postgres; /* NULL: the same */
+};
+extern const struct statement_text statement_texts[STMT_COUNT];
 
 struct conn {
-	sqlite3 *db;                          /* NULL: closed */
-	sqlite3_stmt *statements[STMT_COUNT]; /* prepared when first needed */
+	const struct engine *engine; /* NULL: closed */
+	void *db;                    /* the engine's */
+	uint64_t writes;             /* statements so far that change something */
 };
 
-struct conn_options {
-	bool write;
-	int cache_kib;
-	int busy_ms;
-};
-
-MUST_CHECK enum rc conn_open(
-    struct conn *conn, const char *path, const struct conn_options *options);
-void conn_close(struct conn *conn); /* also for half-open ones */
+void conn_close(struct conn *conn); /* also a closed one */
 MUST_CHECK enum rc conn_exec(
     struct conn *conn, const char *sql); /* any number of statements, no result */
 MUST_CHECK enum rc conn_run(struct conn *conn, enum statement statement);
-enum rc sqlite_rc(int code); /* of a result code of SQLite, extended or not */
+const char *conn_message(const struct conn *conn); /* about the last failure */
 
-enum arg_kind { ARG_I64, ARG_TEXT, ARG_BYTES, ARG_NULL };
+enum arg_kind { ARG_I64, ARG_TEXT, ARG_BYTES };
 
 struct arg {
 	enum arg_kind kind;
+	bool is_null;
 	int64_t number;
 	str bytes;
 };
 
 #define I(value) ((struct arg){.kind = ARG_I64, .number = (value)})
 #define I_OR_NULL(has, value)                                                                      \
-	((struct arg){.kind = (has) ? ARG_I64 : ARG_NULL, .number = (value)})
+	((struct arg){.kind = ARG_I64, .is_null = !(has), .number = (value)})
 #define T(text) ((struct arg){.kind = ARG_TEXT, .bytes = (text)})
 #define T_OR_NULL(has, text)                                                                       \
-	((struct arg){.kind = (has) ? ARG_TEXT : ARG_NULL, .bytes = (text)})
+	((struct arg){.kind = ARG_TEXT, .is_null = !(has), .bytes = (text)})
 #define B(pointer, size) ((struct arg){.kind = ARG_BYTES, .bytes = str_bytes((pointer), (size))})
 
 struct query {
 	struct conn *conn;
-	sqlite3_stmt *stmt;
-	bool temporary; /* the prepared one was in use: this one is finalised at the end */
+	void *rows;     /* the engine's */
+	int row;        /* the engine's */
+	bool temporary; /* the engine's */
 	enum rc rc;     /* sticky */
 };
 
@@ -70,9 +67,6 @@ struct query query_open(
     struct conn *conn, enum statement statement, const struct arg *args, size_t count);
 void query_close(struct query *query);
 MUST_CHECK enum rc query_step(struct query *query); /* RC_OK: a row; RC_NOT_FOUND: no more */
-MUST_CHECK enum rc query_run(
-    struct query *query);                         /* to the end; RC_EXISTS: a unique key is taken */
-int64_t query_changes(const struct query *query); /* rows that the statement just run wrote */
 
 int64_t col_i64(const struct query *query, int column);
 str col_text(const struct query *query, int column); /* until the next step */
@@ -85,7 +79,10 @@ str col_dup(const struct query *query, int column, struct arena *arena);
 
 struct conn *txn_conn(const struct txn_ro *txn);
 
-/* Runs a statement without rows; `ret_changes` may be NULL. */
+/*
+ * Runs a statement without rows. With `ret_changes`, which may be NULL, its outcome is known; without, an engine may
+ * tell of a failure later: see engine_int.h. RC_EXISTS: a unique key is taken.
+ */
 MUST_CHECK enum rc sql_run(struct txn_rw *txn, enum statement statement, const struct arg *args,
     size_t count, int64_t *ret_changes);
 #define RUN(txn, name, ...)                                                                        \

@@ -11,14 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static pthread_once_t sqlite_once = PTHREAD_ONCE_INIT;
-
-/* No memory statistics: they would put a process-wide lock around each allocation. */
-static void sqlite_configure(void)
-{
-	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-}
-
 static enum rc rc_of_errno(int error)
 {
 	switch (error) {
@@ -81,33 +73,42 @@ static enum rc database_file_make(struct store *store, struct fail *fail)
 	return rc;
 }
 
-static enum rc database_open(struct store *store, struct fail *fail)
+static enum rc sqlite_store_open(struct store *store, struct fail *fail)
 {
+	TRY(directory_lock(store, fail));
 	TRY(database_file_make(store, fail));
-	struct conn *conn = &store->writer.conn;
-	struct conn_options options = {true, WRITER_CACHE_KIB, WRITER_BUSY_MS};
-	enum rc rc = conn_open(conn, store->path, &options);
-	if (rc != RC_OK)
-		return fail_set(fail, rc, "Cannot open the database %s: %s", store->path,
-		    rc == RC_CORRUPT ? "it is damaged or no database" : rc_sentence(rc));
+	TRY(store->engine->open(&store->writer.conn, store, CONN_WRITER, fail));
 	TRY(store_migrate(store, fail));
-	rc = wal_lay_out(store);
+	enum rc rc = wal_lay_out(store);
 	if (rc != RC_OK && rc != RC_DISK_FULL) /* a full disk can still be read from */
 		return fail_set(fail, rc, "Cannot lay out the write-ahead log of %s", store->path);
+	rc = checkpointer_start(store);
+	if (rc != RC_OK)
+		return fail_set(fail, rc, "Cannot start the checkpoints of %s", store->path);
 	return RC_OK;
 }
 
-static enum rc threads_start(struct store *store, struct fail *fail)
+static enum rc postgres_store_open(struct store *store, struct fail *fail)
 {
-	enum rc rc = checkpointer_start(store);
-	if (rc != RC_OK)
-		return fail_set(fail, rc, "Cannot start the checkpoints of %s", store->path);
-	return writer_start(store, fail);
+	TRY(store->engine->open(&store->writer.conn, store, CONN_WRITER, fail));
+	return store_migrate(store, fail);
+}
+
+static enum rc engine_choose(struct store *store, struct fail *fail)
+{
+	str database = store->config.database;
+	bool is_sqlite = database.n == 0;
+	if (database.n >= sizeof store->database || memchr(database.p ? database.p : "", '\0', database.n))
+		return fail_set(fail, RC_INVALID_PARAM, "The connection string of the database is too long");
+	if (!is_sqlite)
+		memcpy(store->database, database.p, database.n);
+	store->engine = is_sqlite ? &engine_sqlite : &engine_postgres;
+	store->name = is_sqlite ? store->path : "the PostgreSQL database";
+	return RC_OK;
 }
 
 enum rc store_open(const struct store_config *config, struct store **ret_store, struct fail *fail)
 {
-	pthread_once(&sqlite_once, sqlite_configure);
 	struct store *store = heap_new(struct store);
 	if (!store)
 		return RC_NOMEM;
@@ -119,11 +120,11 @@ enum rc store_open(const struct store_config *config, struct store **ret_store, 
 	type_cache_init(&store->types, config->rng);
 	enum rc rc = paths_make(store, config->directory, fail);
 	if (rc == RC_OK)
-		rc = directory_lock(store, fail);
+		rc = engine_choose(store, fail);
 	if (rc == RC_OK)
-		rc = database_open(store, fail);
+		rc = store->engine == &engine_sqlite ? sqlite_store_open(store, fail) : postgres_store_open(store, fail);
 	if (rc == RC_OK)
-		rc = threads_start(store, fail);
+		rc = writer_start(store, fail);
 	if (rc != RC_OK) {
 		store_close(store);
 		return rc;

@@ -25,7 +25,8 @@ struct txn_ro;
 struct txn_rw;
 
 struct store_config {
-	str directory;                 /* holds exeunt.db and what belongs to it; must exist */
+	str directory;                 /* holds exeunt.db, unless the database is another, and what belongs to it */
+	str database;                  /* a connection string of PostgreSQL; empty: SQLite in the directory */
 	unsigned readers_max;          /* connections for reading, opened when first needed */
 	size_t group_max_jobs;         /* of one commit */
 	int64_t group_max_ms;          /* time that building one group may take */

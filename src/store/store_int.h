@@ -3,7 +3,7 @@
 #define EXEUNT_STORE_STORE_INT_H
 
 #include "base/map.h"
-#include "store/sql_int.h"
+#include "store/engine_int.h"
 
 enum {
 	STORE_MAGIC = 0x53544f52,
@@ -11,12 +11,18 @@ enum {
 	READER_CACHE_KIB = 1024,
 	WRITER_BUSY_MS = 60000, /* a restarting checkpoint may hold the lock */
 	READER_BUSY_MS = 5000,
+	READER_WAIT_MS = 10000,   /* for a free connection */
+	READER_CONNECT_MS = 2000, /* for a database that is away */
+	WRITER_CONNECT_MS = 10000,
 	READERS_MAX = 64,
 	WAL_KEPT_BYTES = 4 << 20,    /* the WAL is laid out at this size before the first write */
+	CHECKPOINT_CACHE_KIB = 64,
 	WAL_CHECKPOINT_PAGES = 1000, /* about 4 MiB: copied into the database beside the writer */
 	WAL_LONG_PAGES =
 	    16384, /* 64 MiB: readers are waited for longer, so that it does not grow on */
 	WAL_PATH_MAX = 4096,
+	DATABASE_MAX = 2048,
+	NODE_BLOCK = 1024,
 	NODE_CACHE_BYTES = 8 << 20,
 	NODE_CACHE_SHARDS = 8,
 	TYPE_CACHE_MAX = 2048, /* event types of which the number is kept in memory */
@@ -25,9 +31,10 @@ enum {
 
 /* Numbers that the writer gives out; taken back with the job or the group that fails. */
 struct numbers {
-	int64_t pos;   /* the newest stream position given out */
-	int64_t event; /* the newest event nid */
-	int64_t type;  /* the newest type nid */
+	int64_t pos;      /* the newest stream position given out */
+	int64_t event;    /* the newest event nid */
+	int64_t type;     /* the first type nid made since the last commit; 0: none */
+	int64_t node_end; /* nids of nodes up to this one are given to some process */
 };
 
 struct txn_ro {
@@ -97,7 +104,7 @@ struct writer {
 	struct queue jobs;
 	struct txn_rw txn;
 	struct job_list interactive, background; /* taken from `jobs`, not yet run */
-	int64_t pos_on_disk;                     /* what the table `numbers` holds */
+	struct numbers on_disk;                  /* what the table `numbers` holds */
 	bool started;
 	thread thread;
 	struct acks acks;
@@ -125,20 +132,24 @@ struct type_cache {
 	struct lock mu;
 	struct map by_text GUARDED_BY(mu);
 	size_t count GUARDED_BY(mu);
-	int64_t committed; /* atomic: types up to this nid are on disk and may be cached */
 };
 
 struct store {
 	unsigned magic;
 	struct store_config config;
+	const struct engine *engine;
+	char database[DATABASE_MAX]; /* what the engine connects to; empty for SQLite */
+	const char *name;            /* for messages: the path, or what the server calls the database */
 	char directory[WAL_PATH_MAX];
 	char path[WAL_PATH_MAX + 16];
 	int lock_fd;           /* -1: not held */
 	char tag[TAG_LETTERS]; /* see store_tag() */
 	int64_t committed_pos; /* atomic */
-	int64_t
-	    last_node; /* writer only: never given out twice by a process, even after a rollback, since
-	                           readers cache nodes by number */
+	/*
+	 * Writer only. Nids of nodes come in blocks, and none is given out twice, even after a rollback, since readers
+	 * of all processes cache nodes by number.
+	 */
+	int64_t last_node, node_block_end;
 	struct writer writer;
 	struct checkpointer checkpointer;
 	struct readers readers;
@@ -150,6 +161,7 @@ struct store {
 MUST_CHECK enum rc store_migrate(struct store *store, struct fail *fail);
 
 /* writer.c */
+void numbers_restore(struct store *store, const struct numbers *before); /* after a rollback */
 MUST_CHECK enum rc writer_start(struct store *store, struct fail *fail);
 void writer_stop(struct store *store); /* after the last job */
 
@@ -170,6 +182,12 @@ void checkpointer_committed(struct store *store); /* the writer, after each comm
 MUST_CHECK enum rc wal_lay_out(const struct store *store);
 
 /* readers.c */
+/*
+ * Opens a connection that is closed or lost. A database that is away is tried again and again until the deadline
+ * (monotonic), then RC_UNAVAILABLE.
+ */
+MUST_CHECK enum rc conn_renew(
+    struct conn *conn, const struct store *store, enum conn_role role, int64_t deadline_ms);
 void readers_init(struct readers *readers, unsigned max);
 void readers_release(struct readers *readers);
 
@@ -184,6 +202,7 @@ void node_cache_release(struct node_cache *cache);
 size_t node_cache_get(
     struct node_cache *cache, int64_t node, unsigned char *copy); /* bytes; 0: not there */
 void node_cache_put(struct node_cache *cache, int64_t node, const unsigned char *bytes, size_t n);
+void node_cache_clear(struct node_cache *cache);
 size_t node_cache_bytes(struct node_cache *cache);
 
 #endif

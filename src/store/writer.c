@@ -13,13 +13,18 @@
 
 #include <string.h>
 
+enum { ATTEMPTS_MAX = 3 };
+
 struct group {
 	struct job_list jobs;
 	struct numbers before;
 	int64_t started_ms;
 	size_t failed;
 	bool has_interactive, has_background;
-	enum rc rc; /* of the whole transaction */
+	bool has_begun;
+	bool is_careful;     /* with savepoints */
+	int64_t transaction; /* the engine's number */
+	enum rc rc;          /* of the whole transaction */
 };
 
 /* ---- what is waiting ---- */
@@ -79,32 +84,99 @@ static struct write_job *job_next(struct store *store, struct group *group)
 
 /* ---- one group ---- */
 
-static enum rc job_run(struct store *store, struct write_job *job)
+/* A block of nodes that was taken in what is rolled back is not ours, and what was cached of it is wrong. */
+void numbers_restore(struct store *store, const struct numbers *before)
+{
+	store->writer.txn.numbers = *before;
+	if (store->node_block_end <= before->node_end)
+		return;
+	store->last_node = store->node_block_end = 0;
+	node_cache_clear(&store->nodes);
+}
+
+/* With a savepoint: a job that fails is rolled back alone. */
+static enum rc job_run_careful(struct store *store, struct write_job *job)
 {
 	struct writer *w = &store->writer;
 	TRY(conn_run(&w->conn, STMT_savepoint));
 	struct numbers before = w->txn.numbers;
 	enum rc rc = job->write(&w->txn, job);
-	if (sqlite3_get_autocommit(w->conn.db))
+	if (!store->engine->in_transaction(&w->conn))
 		return rc == RC_OK ? RC_IO : rc; /* the database gave the transaction up */
 	job->rc = rc;
 	if (rc != RC_OK) {
-		w->txn.numbers = before;
+		numbers_restore(store, &before);
 		TRY(conn_run(&w->conn, STMT_rollback_to));
 	}
 	return conn_run(&w->conn, STMT_release);
 }
 
-static void group_begin(struct store *store, struct group *group)
+/* Without: one that fails before it has written anything needs none. After that, the group is run again with them. */
+static enum rc job_run_bold(struct store *store, struct write_job *job)
 {
 	struct writer *w = &store->writer;
+	struct numbers before = w->txn.numbers;
+	uint64_t writes = w->conn.writes;
+	job->rc = job->write(&w->txn, job);
+	if (job->rc == RC_OK)
+		return RC_OK;
+	numbers_restore(store, &before);
+	return w->conn.writes == writes && store->engine->in_transaction(&w->conn) ? RC_OK : job->rc;
+}
+
+static enum rc numbers_take(struct store *store, int64_t *ret_transaction)
+{
+	struct writer *w = &store->writer;
+	struct query CLEANUP(query_close) q = query_open(&w->conn, STMT_numbers_take, NULL, 0);
+	TRY(query_step(&q));
+	w->on_disk = w->txn.numbers =
+	    (struct numbers){.pos = col_i64(&q, 0), .event = col_i64(&q, 1), .node_end = col_i64(&q, 2)};
+	*ret_transaction = col_i64(&q, 3);
+	return RC_OK;
+}
+
+static enum rc transaction_begin_once(struct store *store, struct group *group)
+{
+	struct writer *w = &store->writer;
+	group->transaction = 0;
+	TRY(conn_run(&w->conn, STMT_begin_immediate));
+	if (store->engine->is_shared)
+		TRY(numbers_take(store, &group->transaction));
+	group->before = w->txn.numbers;
+	group->has_begun = true;
+	return RC_OK;
+}
+
+/* With a new connection if the old one is lost; a database that is away is waited for. */
+static enum rc transaction_begin(struct store *store, struct group *group)
+{
+	struct writer *w = &store->writer;
+	int64_t deadline_ms = clock_mono_ms(&clock_system) + WRITER_CONNECT_MS;
+	enum rc rc;
+	do {
+		rc = conn_renew(&w->conn, store, CONN_WRITER, deadline_ms);
+		if (rc == RC_OK)
+			rc = transaction_begin_once(store, group);
+	} while (rc == RC_UNAVAILABLE && clock_mono_ms(&clock_system) < deadline_ms);
+	return rc;
+}
+
+static void group_begin(struct store *store, struct group *group)
+{
 	*group = (struct group){
-	    .before = w->txn.numbers,
 	    .started_ms = clock_mono_ms(store->config.clock),
+	    .is_careful = !store->engine->is_deferred,
 	};
 	job_list_init(&group->jobs);
-	group->rc = conn_run(&w->conn, STMT_begin_immediate);
+	group->rc = transaction_begin(store, group);
 	FAULT("store.group.begun");
+}
+
+static enum rc job_run(struct store *store, struct group *group, struct write_job *job)
+{
+	enum rc rc = group->is_careful ? job_run_careful(store, job) : job_run_bold(store, job);
+	group->failed += job->rc != RC_OK;
+	return rc;
 }
 
 static void group_fill(struct store *store, struct group *group)
@@ -112,8 +184,7 @@ static void group_fill(struct store *store, struct group *group)
 	struct write_job *job;
 	while ((job = job_next(store, group)) != NULL) {
 		job_list_add(&group->jobs, &job->link);
-		group->rc = job_run(store, job);
-		group->failed += job->rc != RC_OK;
+		group->rc = job_run(store, group, job);
 	}
 }
 
@@ -130,12 +201,13 @@ static void group_refuse(struct store *store, struct group *group)
 static enum rc numbers_write(struct store *store)
 {
 	struct writer *w = &store->writer;
-	if (w->txn.numbers.pos == w->pos_on_disk)
+	const struct numbers *now = &w->txn.numbers, *old = &w->on_disk;
+	if (now->pos == old->pos && now->event == old->event && now->node_end == old->node_end)
 		return RC_OK;
-	return RUN(&w->txn, numbers_set, I(w->txn.numbers.pos));
+	return RUN(&w->txn, numbers_set, I(now->pos), I(now->event), I(now->node_end));
 }
 
-static enum rc group_commit(struct store *store, const struct group *group)
+static enum rc transaction_commit(struct store *store, const struct group *group)
 {
 	struct writer *w = &store->writer;
 	if (group->rc != RC_OK)
@@ -146,27 +218,91 @@ static enum rc group_commit(struct store *store, const struct group *group)
 	FAULT("store.group.before_commit");
 	if (FAULT_FAILS("store.commit"))
 		return RC_IO;
-	TRY(conn_run(&w->conn, STMT_commit));
-	w->pos_on_disk = w->txn.numbers.pos;
+	return conn_run(&w->conn, STMT_commit);
+}
+
+static void group_committed(struct store *store, const struct group *group)
+{
+	struct writer *w = &store->writer;
+	if (group->failed == group->jobs.count)
+		return; /* rolled back: nothing to keep */
+	w->txn.numbers.type = 0;
+	w->on_disk = w->txn.numbers;
 	__atomic_add_fetch(&w->counters.commits, 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&store->types.committed, w->txn.numbers.type, __ATOMIC_RELEASE);
 	__atomic_store_n(&store->committed_pos, w->txn.numbers.pos, __ATOMIC_RELEASE);
 	FAULT("store.group.committed");
-	return RC_OK;
+}
+
+static void transaction_undo(struct store *store, const struct group *group)
+{
+	struct writer *w = &store->writer;
+	if (store->engine->in_transaction(&w->conn) && conn_run(&w->conn, STMT_rollback) != RC_OK)
+		LOG(LOG_ERROR, "store", "rollback failed", LOG_STR("reason", str_of(conn_message(&w->conn))));
+	numbers_restore(store, &group->before);
 }
 
 static void group_fail(struct store *store, struct group *group, enum rc rc)
 {
-	struct writer *w = &store->writer;
-	if (!sqlite3_get_autocommit(w->conn.db) && conn_run(&w->conn, STMT_rollback) != RC_OK)
-		LOG(LOG_ERROR, "store", "rollback failed",
-		    LOG_STR("reason", str_of(sqlite3_errmsg(w->conn.db))));
-	w->txn.numbers = group->before;
+	if (group->has_begun)
+		transaction_undo(store, group);
+	LOG(LOG_ERROR, "store", "a commit failed", LOG_STR("reason", str_of(rc_name(rc))),
+	    LOG_STR("said", str_of(conn_message(&store->writer.conn))), LOG_INT("jobs", group->jobs.count));
 	group->failed = group->jobs.count;
 	for (struct queue_link *link = group->jobs.first; link; link = link->next)
 		CONTAINER_OF(link, struct write_job, link)->rc = rc;
-	LOG(LOG_ERROR, "store", "a commit failed", LOG_STR("reason", str_of(rc_name(rc))),
-	    LOG_INT("jobs", group->jobs.count));
+}
+
+/* The same jobs in a new transaction, each with a savepoint. */
+static enum rc group_again(struct store *store, struct group *group)
+{
+	const struct engine *engine = store->engine;
+	group->failed = 0;
+	group->is_careful = true;
+	group->rc = transaction_begin(store, group);
+	engine->set_careful(&store->writer.conn, true);
+	for (struct queue_link *link = group->jobs.first; link && group->rc == RC_OK; link = link->next)
+		group->rc = job_run(store, group, CONTAINER_OF(link, struct write_job, link));
+	enum rc rc = transaction_commit(store, group);
+	engine->set_careful(&store->writer.conn, false);
+	return rc;
+}
+
+/* The connection was lost, maybe in the commit. */
+static enum rc outcome_ask(struct store *store, const struct group *group, bool *ret_committed)
+{
+	struct conn *conn = &store->writer.conn;
+	int64_t deadline_ms = clock_mono_ms(&clock_system) + WRITER_CONNECT_MS;
+	*ret_committed = false;
+	if (group->transaction == 0)
+		return RC_OK;
+	TRY(conn_renew(conn, store, CONN_WRITER, deadline_ms));
+	return store->engine->was_committed(conn, group->transaction, ret_committed);
+}
+
+/*
+ * What a deferring engine did not take: once more with savepoints, so that the job that failed is known and the others
+ * are kept. A lost connection: what was committed stands, the rest is run again on a new one.
+ */
+static enum rc group_save(struct store *store, struct group *group, enum rc rc)
+{
+	for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+		struct numbers after = store->writer.txn.numbers;
+		bool committed = false, was_careful = group->is_careful;
+		transaction_undo(store, group);
+		if (rc == RC_UNAVAILABLE)
+			TRY(outcome_ask(store, group, &committed));
+		if (committed) {
+			store->writer.txn.numbers = after;
+			return RC_OK;
+		}
+		if (rc == RC_DISK_FULL || rc == RC_NOMEM ||
+		    (was_careful && rc != RC_UNAVAILABLE && rc != RC_CONFLICT))
+			return rc;
+		rc = group_again(store, group);
+		if (rc == RC_OK)
+			return RC_OK;
+	}
+	return rc;
 }
 
 static void group_count(struct writer *w, const struct group *group)
@@ -195,8 +331,12 @@ static void group_run(struct store *store)
 		group_fill(store, &group);
 	else
 		group_refuse(store, &group);
-	enum rc rc = group_commit(store, &group);
-	if (rc != RC_OK)
+	enum rc rc = transaction_commit(store, &group);
+	if (rc != RC_OK && group.has_begun && store->engine->is_deferred)
+		rc = group_save(store, &group, rc);
+	if (rc == RC_OK)
+		group_committed(store, &group);
+	else
 		group_fail(store, &group, rc);
 	group_count(&store->writer, &group);
 	group_acknowledge(&store->writer, &group);
@@ -212,19 +352,6 @@ static void *writer_run(void *arg)
 }
 
 /* ---- life ---- */
-
-static enum rc numbers_read(struct store *store)
-{
-	struct txn_ro *txn = &store->writer.txn.ro;
-	struct numbers *numbers = &store->writer.txn.numbers;
-	TRY(NUMBER(txn, &numbers->pos, numbers_get));
-	TRY(NUMBER(txn, &numbers->event, event_newest));
-	TRY(NUMBER(txn, &numbers->type, type_newest));
-	TRY(NUMBER(txn, &store->last_node, node_newest));
-	store->writer.pos_on_disk = store->committed_pos = numbers->pos;
-	store->types.committed = numbers->type;
-	return RC_OK;
-}
 
 /* Draws the tag of a new database; afterwards it only reads it. */
 static enum rc tag_read(struct store *store)
@@ -249,17 +376,22 @@ enum rc writer_start(struct store *store, struct fail *fail)
 	queue_init(&w->jobs);
 	job_list_init(&w->interactive);
 	job_list_init(&w->background);
-	enum rc rc = numbers_read(store);
+	int64_t transaction;
+	enum rc rc = conn_run(&w->conn, STMT_begin_immediate);
+	if (rc == RC_OK)
+		rc = numbers_take(store, &transaction);
 	if (rc == RC_OK)
 		rc = tag_read(store);
+	if (rc == RC_OK)
+		rc = conn_run(&w->conn, STMT_commit);
 	if (rc != RC_OK)
-		return fail_set(
-		    fail, rc, "Cannot read %s: %s", store->path, sqlite3_errmsg(w->conn.db));
+		return fail_set(fail, rc, "Cannot read %s: %s", store->name, conn_message(&w->conn));
+	store->committed_pos = w->on_disk.pos;
 	rc = acks_start(&w->acks);
 	if (rc == RC_OK)
 		rc = thread_start(&w->thread, "store-writer", writer_run, store);
 	if (rc != RC_OK)
-		return fail_set(fail, rc, "Cannot start the writer of %s", store->path);
+		return fail_set(fail, rc, "Cannot start the writer of %s", store->name);
 	w->started = true;
 	return RC_OK;
 }

@@ -512,7 +512,8 @@ int main(int argc, char **argv)
 	int64_t number = argc > 3 ? strtoll(argv[3], NULL, 10) : 0;
 	struct fail fail = {0};
 	bench.rng = rng_seeded(&bench.seed);
-	struct store_config config = {str_of(bench.directory), 4, 1000, 20, &clock_system, &rng_system};
+	struct store_config config = {.directory = str_of(bench.directory), .readers_max = 4, .group_max_jobs = 1000,
+	                              .group_max_ms = 20, .clock = &clock_system, .rng = &rng_system};
 	if (store_open(&config, &bench.store, &fail) != RC_OK) {
 		fprintf(stderr, "%s\n", fail_message(&fail));
 		return 1;

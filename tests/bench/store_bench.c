@@ -252,7 +252,8 @@ int main(int argc, char **argv)
 	bench.rooms_count = strtoul(argv[3], NULL, 10) % (ROOMS_MAX + 1);
 	unsigned seconds = (unsigned)strtoul(argv[4], NULL, 10);
 	bench.latencies_ns = calloc(LATENCIES_MAX, sizeof bench.latencies_ns[0]);
-	struct store_config config = {str_of(argv[1]), 4, 1000, 20, &clock_system, &rng_system};
+	struct store_config config = {.directory = str_of(argv[1]), .readers_max = 4, .group_max_jobs = 1000,
+	                              .group_max_ms = 20, .clock = &clock_system, .rng = &rng_system};
 	struct fail fail = {0};
 	if (!bench.latencies_ns || bench.senders_count == 0 || bench.rooms_count == 0 ||
 	    seconds == 0 || store_open(&config, &bench.store, &fail) != RC_OK) {

@@ -145,14 +145,3 @@ struct state_key random_key(struct fixture *f, int64_t types, int64_t keys)
 	return (struct state_key){1 + (int64_t)rng_below(&f->rng, (uint64_t)types),
 	    1 + (int64_t)rng_below(&f->rng, (uint64_t)keys)};
 }
-
-int64_t sql_one(struct txn_rw *txn, const char *sql)
-{
-	sqlite3_stmt *stmt = NULL;
-	assert_int_equal(
-	    sqlite3_prepare_v2(txn_conn(txn_reading(txn))->db, sql, -1, &stmt, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-	int64_t value = sqlite3_column_int64(stmt, 0);
-	sqlite3_finalize(stmt);
-	return value;
-}

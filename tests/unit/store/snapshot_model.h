@@ -35,7 +35,6 @@ void assert_diff(
 /* `run` inside one write transaction. */
 void in_transaction(void **state, void (*run)(struct fixture *f, struct txn_rw *txn));
 /* The integer that a statement gives. */
-int64_t sql_one(struct txn_rw *txn, const char *sql);
 struct state_key random_key(struct fixture *f, int64_t types, int64_t keys);
 
 #endif

@@ -3,7 +3,11 @@
 #include "base/fault.h"
 #include "base/log.h"
 
-#include <sqlite3.h>
+#include "store/postgres_int.h"
+#include "store/sqlite_int.h"
+#include "store/store_int.h"
+
+#include <libpq-fe.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +18,7 @@ struct store_config fixture_config(const struct fixture *f)
 {
 	return (struct store_config){
 	    .directory = str_of(f->directory),
+	    .database = str_of(f->database),
 	    .readers_max = 4,
 	    .group_max_jobs = f->group_max_jobs,
 	    .group_max_ms = f->group_max_ms,
@@ -42,6 +47,50 @@ void fixture_reopen(struct fixture *f)
 	fixture_open(f);
 }
 
+static bool is_on_postgres(const struct fixture *f)
+{
+	return f->database[0] != '\0';
+}
+
+void only_on_sqlite(const struct fixture *f)
+{
+	if (is_on_postgres(f))
+		skip(); /* about files and plans of SQLite */
+}
+
+static void postgres_sql(const char *database, const char *sql)
+{
+	PGconn *db = PQconnectdb(database);
+	PGresult *result = PQexec(db, sql);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
+		fail_msg("%s: %s", sql, PQerrorMessage(db));
+	PQclear(result);
+	PQfinish(db);
+}
+
+static void schema_make(struct fixture *f)
+{
+	const char *database = getenv("EXEUNT_TEST_DATABASE");
+	char sql[128];
+	if (!database || database[0] == '\0')
+		return;
+	str letters = rng_text(&rng_system, &f->arena, RNG_UPPERCASE, 16);
+	snprintf(f->schema, sizeof f->schema, "T%.*s", STR_ARG(letters));
+	snprintf(sql, sizeof sql, "SET client_min_messages=warning; CREATE SCHEMA \"%s\"", f->schema);
+	postgres_sql(database, sql);
+	int n = snprintf(f->database, sizeof f->database, "%s options='-csearch_path=\"%s\"'", database, f->schema);
+	assert_in_range(n, 1, sizeof f->database - 1);
+}
+
+static void schema_drop(struct fixture *f)
+{
+	char sql[128];
+	if (!is_on_postgres(f))
+		return;
+	snprintf(sql, sizeof sql, "SET client_min_messages=warning; DROP SCHEMA \"%s\" CASCADE", f->schema);
+	postgres_sql(f->database, sql);
+}
+
 int fixture_setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
@@ -50,6 +99,7 @@ int fixture_setup(void **state)
 	assert_non_null(mkdtemp(f->directory));
 	log_configure(STDERR_FILENO, LOG_TEXT, LOG_ERROR);
 	arena_init(&f->arena, ARENA_BYTES);
+	schema_make(f);
 	f->clock_fake = (struct clock_fake){.wall_ms = 1000000, .mono_ms = 1};
 	f->clock = clock_fake_make(&f->clock_fake);
 	f->seed = 7;
@@ -68,6 +118,7 @@ int fixture_teardown(void **state)
 	struct fixture *f = *state;
 	fault_disarm();
 	fixture_close(f);
+	schema_drop(f);
 	static const char *const names[] = {"exeunt.db", "exeunt.db-wal", "exeunt.db-shm", "lock"};
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
 		char path[300];
@@ -95,7 +146,7 @@ void fixture_check(struct fixture *f)
 	assert_int_equal(findings, 0);
 }
 
-void fixture_sql(struct fixture *f, const char *sql)
+static void sqlite_sql(const struct fixture *f, const char *sql)
 {
 	char path[300];
 	sqlite3 *db = NULL;
@@ -104,6 +155,44 @@ void fixture_sql(struct fixture *f, const char *sql)
 	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
 		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+void fixture_sql(struct fixture *f, const char *sql)
+{
+	if (is_on_postgres(f))
+		postgres_sql(f->database, sql);
+	else
+		sqlite_sql(f, sql);
+}
+
+static int64_t sqlite_number(const struct conn *conn, const char *sql)
+{
+	sqlite3_stmt *stmt = NULL;
+	assert_int_equal(sqlite3_prepare_v2(sqlite_db(conn), sql, -1, &stmt, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	int64_t value = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	return value;
+}
+
+static int64_t postgres_number(struct conn *conn, const char *sql)
+{
+	PGconn *db = postgres_db(conn);
+	assert_int_equal(conn_exec(conn, ""), RC_OK); /* nothing is on its way any more */
+	assert_int_equal(PQexitPipelineMode(db), 1);
+	PGresult *result = PQexec(db, sql);
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		fail_msg("%s: %s", sql, PQerrorMessage(db));
+	int64_t value = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+	PQclear(result);
+	assert_int_equal(PQenterPipelineMode(db), 1);
+	return value;
+}
+
+int64_t fixture_sql_number(struct txn_rw *txn, const char *sql)
+{
+	struct conn *conn = txn_conn(txn_reading(txn));
+	return conn->engine == &engine_sqlite ? sqlite_number(conn, sql) : postgres_number(conn, sql);
 }
 
 struct txn_ro *fixture_read(struct fixture *f)

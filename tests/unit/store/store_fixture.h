@@ -17,6 +17,8 @@
 
 struct fixture {
 	char directory[256];
+	char database[600]; /* empty: SQLite */
+	char schema[32];    /* of PostgreSQL: each fixture has its own */
 	struct store *store;
 	struct arena arena;
 	struct clock_fake clock_fake;
@@ -33,6 +35,10 @@ struct fixture {
 	uint64_t events_made;
 };
 
+/*
+ * With EXEUNT_TEST_DATABASE, a connection string, the store is on PostgreSQL, in a schema of the fixture's own; without,
+ * it is on SQLite in a directory of its own.
+ */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 struct store_config fixture_config(const struct fixture *f);
@@ -42,6 +48,8 @@ void fixture_reopen(struct fixture *f);
 void fixture_check(struct fixture *f); /* store_check() finds nothing */
 void fixture_sql(struct fixture *f,
     const char *sql); /* through a connection of its own, behind the store's back */
+int64_t fixture_sql_number(struct txn_rw *txn, const char *sql); /* seen from within the transaction */
+void only_on_sqlite(const struct fixture *f); /* skips the test elsewhere */
 struct txn_ro *fixture_read(struct fixture *f);
 
 int64_t fixture_user(struct fixture *f, const char *user_id); /* an account */

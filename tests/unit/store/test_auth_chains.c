@@ -442,8 +442,8 @@ static void size_run(struct fixture *f, struct txn_rw *txn)
 		index_put(f, txn, room, "m.room.member", key, number, (int[]){0, 2, 3, newest[user]}, 4);
 		newest[user] = number++;
 	}
-	int64_t rows = sql_one(txn, "SELECT count(*) FROM auth_chains"),
-		links = sql_one(txn, "SELECT count(*) FROM auth_links");
+	int64_t rows = fixture_sql_number(txn, "SELECT count(*) FROM auth_chains"),
+		links = fixture_sql_number(txn, "SELECT count(*) FROM auth_links");
 	assert_int_equal(rows, number);
 	assert_in_range(links, MEMBERS - 1, MEMBERS + 10); /* one for a member: the join rules lead to the rest */
 }
@@ -555,9 +555,9 @@ static void refused_run(struct fixture *f, struct txn_rw *txn)
 	};
 	assert_int_equal(event_insert(txn, &in, &event, &pos), RC_OK);
 	index_put(f, txn, room, "m.room.power_levels", STR_EMPTY, 2, (int[]){1}, 1);
-	seq = sql_one(txn, "SELECT seq FROM auth_chains ORDER BY event DESC LIMIT 1");
+	seq = fixture_sql_number(txn, "SELECT seq FROM auth_chains ORDER BY event DESC LIMIT 1");
 	assert_int_equal(seq, 2);
-	assert_int_equal(sql_one(txn, "SELECT count(DISTINCT chain) FROM auth_chains"), 2);
+	assert_int_equal(fixture_sql_number(txn, "SELECT count(DISTINCT chain) FROM auth_chains"), 2);
 }
 
 static void a_refused_event_holds_no_chain_up(void **state)

@@ -89,7 +89,7 @@ static void diffs_match_brute_force(void **state)
 
 static int64_t bytes_stored(struct txn_rw *txn)
 {
-	return sql_one(txn, "SELECT coalesce(sum(length(bytes)), 0) FROM state_nodes");
+	return fixture_sql_number(txn, "SELECT coalesce(sum(length(bytes)), 0) FROM state_nodes");
 }
 
 enum { MEMBERS = 10000, CHANGES = 500 };
@@ -113,14 +113,14 @@ static void large_room_run(struct fixture *f, struct txn_rw *txn)
 	assert_holds(txn_reading(txn), snapshot, &model);
 
 	int64_t base = snapshot, bytes = bytes_stored(txn),
-		nodes = sql_one(txn, "SELECT count(*) FROM state_nodes");
+		nodes = fixture_sql_number(txn, "SELECT count(*) FROM state_nodes");
 	for (int i = 0; i < CHANGES; i++) {
 		struct state_key at = {2, 1000 + 3 * (int64_t)rng_below(&f->rng, MEMBERS)};
 		assert_int_equal(snapshot_set(txn, snapshot, at, ++event, &snapshot), RC_OK);
 	}
 	int64_t bytes_each = (bytes_stored(txn) - bytes) / CHANGES;
 	double nodes_each =
-	    (double)(sql_one(txn, "SELECT count(*) FROM state_nodes") - nodes) / CHANGES;
+	    (double)(fixture_sql_number(txn, "SELECT count(*) FROM state_nodes") - nodes) / CHANGES;
 	print_message("a change among %d members: %lld bytes in %.1f nodes\n", MEMBERS,
 	    (long long)bytes_each, nodes_each);
 	assert_in_range(bytes_each, 50, 500);
@@ -140,11 +140,11 @@ static void large_room_run(struct fixture *f, struct txn_rw *txn)
 		assert_int_equal(one_type.entries[i].at.type, 2);
 	free(one_type.entries);
 
-	before = sql_one(txn, "SELECT count(*) FROM state_nodes");
+	before = fixture_sql_number(txn, "SELECT count(*) FROM state_nodes");
 	assert_int_equal(
 	    snapshot_set(txn, base, (struct state_key){2, 1000}, 1000021, &after), RC_OK);
 	assert_int_equal(after, base); /* the same event stood there: nothing is written */
-	assert_int_equal(sql_one(txn, "SELECT count(*) FROM state_nodes"), before);
+	assert_int_equal(fixture_sql_number(txn, "SELECT count(*) FROM state_nodes"), before);
 	free(model.entries);
 }
 

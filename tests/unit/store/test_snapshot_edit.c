@@ -141,7 +141,7 @@ static void batches_match_brute_force(void **state)
 
 static int64_t nodes_stored(struct txn_rw *txn)
 {
-	return sql_one(txn, "SELECT count(*) FROM state_nodes");
+	return fixture_sql_number(txn, "SELECT count(*) FROM state_nodes");
 }
 
 /* Changes of one leaf cost one path; what changes nothing costs nothing; taking a change back shares the rest. */

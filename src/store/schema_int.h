@@ -1,0 +1,13 @@
+/* The steps of migrations.def, once for each engine. */
+#ifndef EXEUNT_STORE_SCHEMA_INT_H
+#define EXEUNT_STORE_SCHEMA_INT_H
+
+struct migration {
+	int number;
+	const char *sqlite, *postgres;
+};
+
+/* The last one has the number 0 and no statements. */
+extern const struct migration migrations[];
+
+#endif
