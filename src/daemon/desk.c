@@ -14,7 +14,10 @@ enum {
 bool desk_has_data(const struct settings *settings)
 {
 	char path[4200];
-	snprintf(path, sizeof path, "%.*s/exeunt.db", STR_ARG(settings->server_data));
+	if (settings->database_postgres.n)
+		return true; /* opening it tells */
+	str directory = settings->database_sqlite.n ? settings->database_sqlite : settings->server_data;
+	snprintf(path, sizeof path, "%.*s/exeunt.db", STR_ARG(directory));
 	return access(path, F_OK) == 0;
 }
 

@@ -15,7 +15,7 @@ struct desk {
 	struct house house; /* open unless beside_server */
 };
 
-/* Whether there is a database in the data directory of the settings. */
+/* False: there is certainly no database yet where the settings say. */
 bool desk_has_data(const struct settings *settings);
 
 /*

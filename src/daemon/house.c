@@ -29,9 +29,17 @@ static enum rc make_directory(str path, struct fail *fail)
 static enum rc open_store(struct house *house, struct fail *fail)
 {
 	const struct settings *settings = house->settings;
+	str password = STR_EMPTY;
 	TRY(make_directory(settings->server_data, fail));
+	if (settings->database_postgres.n && settings->database_sqlite.n)
+		return fail_set(fail, RC_INVALID_PARAM, "database.sqlite and database.postgres are both set: name one database");
+	if (settings->database_password_file.n)
+		TRY(secret_read(&house->arena, settings->database_password_file, &password, fail));
 	struct store_config config = {
 		.directory = settings->server_data,
+		.sqlite_directory = settings->database_sqlite,
+		.database = settings->database_postgres,
+		.database_password = password,
 		.readers_max = (unsigned)settings->store_readers_max,
 		.group_max_jobs = (size_t)settings->store_group_jobs_max,
 		.group_max_ms = settings->store_group_max_ms,
@@ -153,8 +161,10 @@ enum rc house_open(struct house *house, const struct settings *settings, struct 
 	TRY(crypto_init());
 	TRY(open_store(house, fail));
 	TRY(identity_keep_name(&house->arena, settings->server_data, settings->server_name, fail));
-	TRY(identity_open(&house->arena, &rng_system, settings->server_data, settings->server_name, &house->identity,
-	                  fail));
+	str key_path = settings->server_signing_key;
+	if (!key_path.n)
+		key_path = arena_printf(&house->arena, "%.*s/signing.key", STR_ARG(settings->server_data));
+	TRY(identity_open(&house->arena, &rng_system, key_path, settings->server_name, &house->identity, fail));
 	TRY(notifier_new(&house->notifier));
 	TRY(open_accounts(house));
 	TRY(open_rooms(house));

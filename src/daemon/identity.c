@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_FILE_MAX_BYTES = 256, NAME_FILE_MAX_BYTES = 256, KEY_VERSION_CHARS = 6 };
+enum { KEY_FILE_MAX_BYTES = 256, NAME_FILE_MAX_BYTES = 256, KEY_VERSION_CHARS = 6, SECRET_MAX_BYTES = 1024 };
 
 static void close_fd(const int *fd)
 {
@@ -81,10 +81,10 @@ static enum rc make_key(struct arena *arena, const struct rng *rng, const char *
 	return rc;
 }
 
-enum rc identity_open(struct arena *arena, const struct rng *rng, str directory, str server_name,
+enum rc identity_open(struct arena *arena, const struct rng *rng, str path, str server_name,
                       struct signing_identity *ret_identity, struct fail *fail)
 {
-	str path = arena_printf(arena, "%.*s/signing.key", STR_ARG(directory));
+	path = arena_printf(arena, "%.*s", STR_ARG(path));
 	TRY(arena_status(arena));
 	int CLEANUP(close_fd) fd = open(path.p, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) {
@@ -121,4 +121,22 @@ enum rc identity_keep_name(struct arena *arena, str directory, str server_name, 
 	                "the data in %.*s belong to the server %.*s, not %.*s: say --server-name %.*s",
 	                STR_ARG(str_first(directory, 60)), STR_ARG(str_first(kept, 50)),
 	                STR_ARG(str_first(server_name, 50)), STR_ARG(str_first(kept, 50)));
+}
+
+enum rc secret_read(struct arena *arena, str path, str *ret_secret, struct fail *fail)
+{
+	char text[SECRET_MAX_BYTES];
+	str path_z = arena_printf(arena, "%.*s", STR_ARG(path));
+	TRY(arena_status(arena));
+	int CLEANUP(close_fd) fd = open(path_z.p, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
+	if (n < 0)
+		return fail_set(fail, RC_IO, "cannot read %s: %s", path_z.p, strerror(errno));
+	str all = str_bytes(text, (size_t)n), line = str_first(all, str_find(all, '\n'));
+	*ret_secret = arena_dup(arena, line);
+	crypto_wipe(text, sizeof text);
+	TRY(arena_status(arena));
+	if (!line.n)
+		return fail_set(fail, RC_INVALID_PARAM, "the first line of %s is empty: it should be a secret", path_z.p);
+	return RC_OK;
 }

@@ -9,11 +9,11 @@
 #include "matrix/event.h"
 
 /*
- * Reads DIRECTORY/signing.key, or makes it. One line: "ed25519 VERSION SEED" (seed in unpadded
+ * Reads the signing key, or makes it. One line: "ed25519 VERSION SEED" (seed in unpadded
  * base64), the form other servers use, so that a key can be carried over. RC_CORRUPT or RC_IO with
  * a sentence. Texts live in `arena`.
  */
-MUST_CHECK enum rc identity_open(struct arena *arena, const struct rng *rng, str directory, str server_name,
+MUST_CHECK enum rc identity_open(struct arena *arena, const struct rng *rng, str path, str server_name,
                                  struct signing_identity *ret_identity, struct fail *fail);
 
 /*
@@ -22,5 +22,8 @@ MUST_CHECK enum rc identity_open(struct arena *arena, const struct rng *rng, str
  * tells. The directory lock must be held.
  */
 MUST_CHECK enum rc identity_keep_name(struct arena *arena, str directory, str server_name, struct fail *fail);
+
+/* The first line of a file, as passwords are kept. RC_IO, RC_INVALID_PARAM (it is empty) with a sentence. */
+MUST_CHECK enum rc secret_read(struct arena *arena, str path, str *ret_secret, struct fail *fail);
 
 #endif

@@ -395,8 +395,11 @@ static void notice_log(void *arg, const char *message)
 
 static PGconn *connect_to(const struct store *store, enum conn_role role)
 {
-	const char *names[] = {"application_name", "connect_timeout", "dbname", "client_encoding", NULL};
-	const char *values[] = {role == CONN_WRITER ? "exeunt writer" : "exeunt", "5", store->database, "UTF8", NULL};
+	bool has_password = store->password[0] != '\0';
+	const char *names[] = {"application_name", "connect_timeout", "dbname", "client_encoding",
+		has_password ? "password" : NULL, NULL};
+	const char *values[] = {role == CONN_WRITER ? "exeunt writer" : "exeunt", "5", store->database, "UTF8",
+		store->password, NULL};
 	return PQconnectdbParams(names, values, 1);
 }
 

@@ -34,14 +34,33 @@ static enum rc fail_errno(struct fail *fail, const char *what, const char *path)
 	return fail_set(fail, rc_of_errno(error), "%s %s: %s", what, path, strerror(error));
 }
 
-static enum rc paths_make(struct store *store, str directory, struct fail *fail)
+static enum rc text_keep(str text, char *kept, size_t max, const char *what, struct fail *fail)
 {
-	if (directory.n == 0 || directory.n >= sizeof store->directory ||
-	    memchr(directory.p, '\0', directory.n))
-		return fail_set(
-		    fail, RC_INVALID_PARAM, "The data directory is empty or too long a path");
-	memcpy(store->directory, directory.p, directory.n);
-	snprintf(store->path, sizeof store->path, "%s/exeunt.db", store->directory);
+	if (text.n >= max || (text.n && memchr(text.p, '\0', text.n)))
+		return fail_set(fail, RC_INVALID_PARAM, "%s is too long", what);
+	if (text.n)
+		memcpy(kept, text.p, text.n);
+	kept[text.n] = '\0';
+	return RC_OK;
+}
+
+static enum rc config_keep(struct store *store, struct fail *fail)
+{
+	const struct store_config *config = &store->config;
+	if (config->directory.n == 0)
+		return fail_set(fail, RC_INVALID_PARAM, "The path of the data directory is empty");
+	str where = config->sqlite_directory.n ? config->sqlite_directory : config->directory;
+	TRY(text_keep(config->directory, store->directory, sizeof store->directory, "The path of the data directory",
+	    fail));
+	TRY(text_keep(where, store->path, WAL_PATH_MAX, "The path of the database's directory", fail));
+	strcat(store->path, "/exeunt.db");
+	TRY(text_keep(config->database, store->database, sizeof store->database,
+	    "The connection string of the database", fail));
+	TRY(text_keep(config->database_password, store->password, sizeof store->password,
+	    "The password of the database", fail));
+	bool is_sqlite = config->database.n == 0;
+	store->engine = is_sqlite ? &engine_sqlite : &engine_postgres;
+	store->name = is_sqlite ? store->path : "the PostgreSQL database";
 	return RC_OK;
 }
 
@@ -75,7 +94,6 @@ static enum rc database_file_make(struct store *store, struct fail *fail)
 
 static enum rc sqlite_store_open(struct store *store, struct fail *fail)
 {
-	TRY(directory_lock(store, fail));
 	TRY(database_file_make(store, fail));
 	TRY(store->engine->open(&store->writer.conn, store, CONN_WRITER, fail));
 	TRY(store_migrate(store, fail));
@@ -94,19 +112,6 @@ static enum rc postgres_store_open(struct store *store, struct fail *fail)
 	return store_migrate(store, fail);
 }
 
-static enum rc engine_choose(struct store *store, struct fail *fail)
-{
-	str database = store->config.database;
-	bool is_sqlite = database.n == 0;
-	if (database.n >= sizeof store->database || memchr(database.p ? database.p : "", '\0', database.n))
-		return fail_set(fail, RC_INVALID_PARAM, "The connection string of the database is too long");
-	if (!is_sqlite)
-		memcpy(store->database, database.p, database.n);
-	store->engine = is_sqlite ? &engine_sqlite : &engine_postgres;
-	store->name = is_sqlite ? store->path : "the PostgreSQL database";
-	return RC_OK;
-}
-
 enum rc store_open(const struct store_config *config, struct store **ret_store, struct fail *fail)
 {
 	struct store *store = heap_new(struct store);
@@ -118,9 +123,9 @@ enum rc store_open(const struct store_config *config, struct store **ret_store, 
 	readers_init(&store->readers, config->readers_max);
 	node_cache_init(&store->nodes, NODE_CACHE_BYTES);
 	type_cache_init(&store->types, config->rng);
-	enum rc rc = paths_make(store, config->directory, fail);
+	enum rc rc = config_keep(store, fail);
 	if (rc == RC_OK)
-		rc = engine_choose(store, fail);
+		rc = directory_lock(store, fail);
 	if (rc == RC_OK)
 		rc = store->engine == &engine_sqlite ? sqlite_store_open(store, fail) : postgres_store_open(store, fail);
 	if (rc == RC_OK)
@@ -148,6 +153,7 @@ void store_close(struct store *store)
 	if (store->lock_fd >= 0)
 		close(store->lock_fd);
 	store->magic = 0;
+	explicit_bzero(store->password, sizeof store->password);
 	heap_free(store);
 }
 

@@ -25,8 +25,10 @@ struct txn_ro;
 struct txn_rw;
 
 struct store_config {
-	str directory;                 /* holds exeunt.db, unless the database is another, and what belongs to it */
-	str database;                  /* a connection string of PostgreSQL; empty: SQLite in the directory */
+	str directory;                 /* holds what belongs to one process; must exist */
+	str sqlite_directory;          /* holds exeunt.db; must exist; empty: `directory` */
+	str database;                  /* a connection string of PostgreSQL; empty: SQLite */
+	str database_password;         /* for PostgreSQL; empty: as the connection string says */
 	unsigned readers_max;          /* connections for reading, opened when first needed */
 	size_t group_max_jobs;         /* of one commit */
 	int64_t group_max_ms;          /* time that building one group may take */

@@ -22,6 +22,7 @@ enum {
 	    16384, /* 64 MiB: readers are waited for longer, so that it does not grow on */
 	WAL_PATH_MAX = 4096,
 	DATABASE_MAX = 2048,
+	PASSWORD_MAX = 1024,
 	NODE_BLOCK = 1024,
 	NODE_CACHE_BYTES = 8 << 20,
 	NODE_CACHE_SHARDS = 8,
@@ -139,6 +140,7 @@ struct store {
 	struct store_config config;
 	const struct engine *engine;
 	char database[DATABASE_MAX]; /* what the engine connects to; empty for SQLite */
+	char password[PASSWORD_MAX]; /* for it; empty: none */
 	const char *name;            /* for messages: the path, or what the server calls the database */
 	char directory[WAL_PATH_MAX];
 	char path[WAL_PATH_MAX + 16];

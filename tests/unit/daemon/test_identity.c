@@ -37,7 +37,7 @@ static int teardown(void **state)
 
 static enum rc open_identity(struct signing_identity *identity)
 {
-	return identity_open(&arena, &rng_system, str_of(directory), STR("example.org"), identity, &fail);
+	return identity_open(&arena, &rng_system, str_of(key_path), STR("example.org"), identity, &fail);
 }
 
 static void the_key_is_made_once_and_kept(void **state)
@@ -113,8 +113,22 @@ static void a_directory_that_is_not_there_is_told(void **state)
 	struct signing_identity identity;
 	str nowhere = STR("/nonexistent/exeunt");
 	assert_rc(identity_keep_name(&arena, nowhere, STR("a"), &fail), RC_IO);
-	assert_rc(identity_open(&arena, &rng_system, nowhere, STR("a"), &identity, &fail), RC_IO);
+	assert_rc(identity_open(&arena, &rng_system, STR("/nonexistent/exeunt/signing.key"), STR("a"), &identity, &fail), RC_IO);
 	assert_non_null(strstr(fail_message(&fail), "No such file"));
+}
+
+static void a_secret_is_the_first_line_of_its_file(void **state)
+{
+	(void)state;
+	str secret;
+	write_text(key_path, "correct horse\nbattery\n");
+	assert_rc(secret_read(&arena, str_of(key_path), &secret, &fail), RC_OK);
+	assert_str(secret, STR("correct horse"));
+	write_text(key_path, "\nsecret\n");
+	assert_rc(secret_read(&arena, str_of(key_path), &secret, &fail), RC_INVALID_PARAM);
+	assert_non_null(strstr(fail_message(&fail), "is empty"));
+	assert_rc(secret_read(&arena, STR("/nonexistent/secret"), &secret, &fail), RC_IO);
+	assert_non_null(strstr(fail_message(&fail), "/nonexistent/secret"));
 }
 
 static void every_allocation_may_fail(void **state)
@@ -125,7 +139,7 @@ static void every_allocation_may_fail(void **state)
 		struct arena small;
 		arena_init(&small, MEBIBYTE);
 		arena_fail_after(k);
-		enum rc rc = identity_open(&small, &rng_system, str_of(directory), STR("a"), &identity, NULL);
+		enum rc rc = identity_open(&small, &rng_system, str_of(key_path), STR("a"), &identity, NULL);
 		arena_fail_after(-1);
 		arena_release(&small);
 		if (rc == RC_OK) {
@@ -144,6 +158,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_damaged_key_is_never_replaced, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_name_of_the_first_start_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_directory_that_is_not_there_is_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_secret_is_the_first_line_of_its_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_allocation_may_fail, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
