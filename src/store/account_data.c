@@ -5,6 +5,7 @@
 
 enum rc account_data_put(struct txn_rw *txn, int64_t user, int64_t room, str type, str content)
 {
+	txn_tell(txn, NEWS_USER, user);
 	return RUN(
 	    txn, account_data_put, I(user), I(room), T(type), T(content), I(txn_next_pos(txn)));
 }

@@ -73,6 +73,8 @@ enum rc deactivation_accept(struct txn_rw *txn, int64_t user, bool erase, str ac
 		TRY(RUN(txn, account_erase, I(user)));
 	FAULT("deactivation.accept.belongings");
 	TRY(job_add(txn, user, generation, erase, actor, now_ms > 0 ? now_ms : 1, &job));
+	txn_tell(txn, NEWS_SESSIONS, user);
+	txn_tell(txn, NEWS_DEPARTURES, 0);
 	*ret_job = job;
 	*ret_new = true;
 	return RC_OK;

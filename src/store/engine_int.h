@@ -9,7 +9,7 @@
 
 struct store;
 
-enum conn_role { CONN_WRITER, CONN_READER, CONN_CHECKPOINT };
+enum conn_role { CONN_WRITER, CONN_READER, CONN_CHECKPOINT, CONN_LISTENER };
 
 struct engine {
 	const char *name;

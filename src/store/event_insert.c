@@ -62,6 +62,7 @@ static enum rc head_advance_state(
 static enum rc place_at_head(struct txn_rw *txn, const struct event_insert *in, struct placing *at)
 {
 	at->pos = txn_next_pos(txn);
+	txn_tell(txn, NEWS_ROOM, in->room);
 	TRY(in->is_state ? head_advance_state(txn, in, at) : head_advance(txn, in, at));
 	at->current = at->snapshot;
 	if (in->replaced_head_count > 0)
@@ -131,6 +132,7 @@ static enum rc place_on_fork(struct txn_rw *txn, const struct event_insert *in, 
 		return RC_OK;
 	FAULT("store.fork.before");
 	at->pos = txn_next_pos(txn);
+	txn_tell(txn, NEWS_ROOM, in->room);
 	TRY(edit_apply(txn, &in->current, at->event, &at->current));
 	TRY(head_fork(txn, in, at));
 	return memberships_follow(txn, in, at, now);

@@ -65,6 +65,9 @@ static enum rc row_put(
 	    I(member->marked), T(member->displayname), T(member->avatar_url)));
 	if (is_in_room(now))
 		TRY(departure_renew(txn, user, in->room, &departs));
+	txn_tell(txn, NEWS_USER, user);
+	if (departs)
+		txn_tell(txn, NEWS_DEPARTURES, 0);
 	TRY(change_tell(in->members, user, departs));
 	int joined = (now == MEMBERSHIP_JOIN) - (before == MEMBERSHIP_JOIN);
 	int invited = (now == MEMBERSHIP_INVITE) - (before == MEMBERSHIP_INVITE);

@@ -118,6 +118,8 @@ enum rc aliases_of_room(
 enum rc receipt_put(struct txn_rw *txn, int64_t room, int64_t user, str type, str thread_id,
     str event_id, int64_t ts_ms)
 {
+	txn_tell(txn, NEWS_ROOM, room);
+	txn_tell(txn, NEWS_USER, user); /* a private one is shown to nobody else */
 	return RUN(txn, receipt_put, I(room), I(user), T(type), T(thread_id), T(event_id), I(ts_ms),
 	    I(txn_next_pos(txn)));
 }

@@ -143,6 +143,7 @@ void store_close(struct store *store)
 	if (!store)
 		return;
 	ASSERT(store->magic == STORE_MAGIC);
+	listener_stop(store);
 	writer_stop(store);
 	checkpointer_stop(store);
 	readers_release(&store->readers);

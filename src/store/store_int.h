@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "store/engine_int.h"
+#include "store/news_int.h"
 
 enum {
 	STORE_MAGIC = 0x53544f52,
@@ -106,6 +107,8 @@ struct writer {
 	struct txn_rw txn;
 	struct job_list interactive, background; /* taken from `jobs`, not yet run */
 	struct numbers on_disk;                  /* what the table `numbers` holds */
+	int64_t fence;                           /* the one seen when our process was last found alive */
+	struct outgoing_news news;               /* of the group */
 	bool started;
 	thread thread;
 	struct acks acks;
@@ -155,6 +158,8 @@ struct store {
 	struct writer writer;
 	struct checkpointer checkpointer;
 	struct readers readers;
+	struct listener listener;
+	int64_t process; /* atomic; 0: of none, so it is never refused */
 	struct node_cache nodes;
 	struct type_cache types;
 };

@@ -124,6 +124,19 @@ static enum rc job_run_bold(struct store *store, struct write_job *job)
 	return w->conn.writes == writes && store->engine->in_transaction(&w->conn) ? RC_OK : job->rc;
 }
 
+/* With the lock on the numbers: nobody ends a process now. */
+static enum rc fence_check(struct store *store, int64_t fence)
+{
+	struct writer *w = &store->writer;
+	int64_t process = __atomic_load_n(&store->process, __ATOMIC_ACQUIRE), one;
+	if (fence == w->fence || process == 0)
+		return RC_OK;
+	enum rc rc = NUMBER(&w->txn.ro, &one, process_find, I(process));
+	if (rc == RC_OK)
+		w->fence = fence;
+	return rc == RC_NOT_FOUND ? RC_FENCED : rc;
+}
+
 static enum rc numbers_take(struct store *store, int64_t *ret_transaction)
 {
 	struct writer *w = &store->writer;
@@ -131,8 +144,8 @@ static enum rc numbers_take(struct store *store, int64_t *ret_transaction)
 	TRY(query_step(&q));
 	w->on_disk = w->txn.numbers =
 	    (struct numbers){.pos = col_i64(&q, 0), .event = col_i64(&q, 1), .node_end = col_i64(&q, 2)};
-	*ret_transaction = col_i64(&q, 3);
-	return RC_OK;
+	*ret_transaction = col_i64(&q, 4);
+	return fence_check(store, col_i64(&q, 3));
 }
 
 static enum rc transaction_begin_once(struct store *store, struct group *group)
@@ -144,6 +157,7 @@ static enum rc transaction_begin_once(struct store *store, struct group *group)
 		TRY(numbers_take(store, &group->transaction));
 	group->before = w->txn.numbers;
 	group->has_begun = true;
+	news_clear(&w->news);
 	return RC_OK;
 }
 
@@ -215,6 +229,7 @@ static enum rc transaction_commit(struct store *store, const struct group *group
 	if (group->failed == group->jobs.count)
 		return conn_run(&w->conn, STMT_rollback); /* nothing to keep: no write, no sync */
 	TRY(numbers_write(store));
+	TRY(news_send(&w->txn));
 	FAULT("store.group.before_commit");
 	if (FAULT_FAILS("store.commit"))
 		return RC_IO;
@@ -295,7 +310,7 @@ static enum rc group_save(struct store *store, struct group *group, enum rc rc)
 			store->writer.txn.numbers = after;
 			return RC_OK;
 		}
-		if (rc == RC_DISK_FULL || rc == RC_NOMEM ||
+		if (rc == RC_DISK_FULL || rc == RC_NOMEM || rc == RC_FENCED ||
 		    (was_careful && rc != RC_UNAVAILABLE && rc != RC_CONFLICT))
 			return rc;
 		rc = group_again(store, group);

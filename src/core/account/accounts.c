@@ -1,6 +1,7 @@
 #include "core/account/accounts_int.h"
 
 #include "base/heap.h"
+#include "store/news.h"
 
 
 enum rc accounts_new(const struct accounts_config *config, struct accounts **ret_accounts)
@@ -43,10 +44,17 @@ void accounts_drop_sessions(struct accounts *accounts, int64_t user)
 		accounts->config.on_sessions_dropped(accounts->config.self, user);
 }
 
+struct retirement {
+	const struct sha256 *token;
+	int64_t user;
+};
+
 static enum rc write_retire(struct txn_rw *txn, void *arg, struct fail *fail)
 {
 	(void)fail;
-	return token_retire_predecessor(txn, arg);
+	const struct retirement *retirement = arg;
+	txn_tell(txn, NEWS_SESSIONS, retirement->user);
+	return token_retire_predecessor(txn, retirement->token);
 }
 
 /* From the store. `*ret_first_use`: the pair has a predecessor that ends now. */
@@ -67,7 +75,8 @@ static enum rc session_load(struct accounts *accounts, struct arena *arena, stru
 	uint64_t epoch = session_cache_epoch(accounts->sessions);
 	TRY(session_read(accounts, arena, &token, ret_session, &first_use));
 	if (first_use) {
-		TRY(store_write(accounts->config.store, write_retire, &token, fail));
+		struct retirement retirement = {&token, ret_session->user};
+		TRY(store_write(accounts->config.store, write_retire, &retirement, fail));
 		/* The predecessor may stand in the cache. This one is read anew next time. */
 		accounts_drop_sessions(accounts, ret_session->user);
 	} else {
@@ -99,6 +108,7 @@ static enum rc write_logout(struct txn_rw *txn, void *arg, struct fail *fail)
 {
 	(void)fail;
 	const struct session *session = arg;
+	txn_tell(txn, NEWS_SESSIONS, session->user);
 	return device_delete(txn, session->device);
 }
 
@@ -116,6 +126,7 @@ static enum rc write_logout_all(struct txn_rw *txn, void *arg, struct fail *fail
 {
 	(void)fail;
 	const struct session *session = arg;
+	txn_tell(txn, NEWS_SESSIONS, session->user);
 	return device_delete_all(txn, session->user, 0);
 }
 

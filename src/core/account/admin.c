@@ -2,6 +2,7 @@
 
 #include "core/account/accounts_int.h"
 #include "matrix/ids.h"
+#include "store/news.h"
 
 static enum rc user_id_meant(struct accounts *accounts, struct arena *arena, str name,
     str *ret_user_id, struct fail *fail)
@@ -74,6 +75,7 @@ static enum rc write_change(struct txn_rw *txn, void *arg, struct fail *fail)
 	if (rc == RC_UNKNOWN_TOKEN)
 		return fail_set(fail, RC_USER_DEACTIVATED, "The account has been deactivated");
 	TRY(rc);
+	txn_tell(txn, NEWS_SESSIONS, user);
 	if (change->sets_admin)
 		return account_set_admin(txn, user, change->admin);
 	TRY(account_set_password(txn, user, change->phc));

@@ -2,6 +2,7 @@
 #include "core/account/accounts_int.h"
 
 #include "matrix/ids.h"
+#include "store/news.h"
 
 enum {
 	TOKEN_RANDOM_BYTES = 40, /* alphanumerics: 238 bits */
@@ -115,6 +116,7 @@ static enum rc write_login(struct txn_rw *txn, void *arg, struct fail *fail)
 		return fail_set(fail, RC_USER_DEACTIVATED, "The account has been deactivated");
 	if (!str_eq(now.password_phc, login->account->password_phc))
 		return fail_set(fail, RC_FORBIDDEN, "The password has just been changed");
+	txn_tell(txn, NEWS_SESSIONS, now.user); /* a device that was there loses its token */
 	TRY(device_put(txn, now.user, login->device_id, login->device_display_name, &device));
 	return token_put(txn, now.user, device, login->pair);
 }
@@ -166,6 +168,8 @@ static enum rc write_refresh(struct txn_rw *txn, void *arg, struct fail *fail)
 	struct refresh_write *refresh = arg;
 	enum rc rc =
 	    token_refresh(txn, &refresh->old, refresh->pair, refresh->arena, &refresh->session);
+	if (rc == RC_OK)
+		txn_tell(txn, NEWS_SESSIONS, refresh->session.user);
 	return rc == RC_UNKNOWN_TOKEN ? fail_set(fail, rc, "The refresh token is not known") : rc;
 }
 

@@ -1,4 +1,5 @@
 #include "core/account/accounts_int.h"
+#include "store/news.h"
 
 enum rc password_check(str password, const char *name, struct fail *fail)
 {
@@ -22,6 +23,7 @@ static enum rc write_password(struct txn_rw *txn, void *arg, struct fail *fail)
 	const struct password_write *write = arg;
 	const struct session *session = write->session;
 	TRY(account_check_generation(txn_reading(txn), session->user, session->generation));
+	txn_tell(txn, NEWS_SESSIONS, session->user);
 	TRY(account_set_password(txn, session->user, write->phc));
 	return write->logout_devices ? device_delete_all(txn, session->user, session->device)
 				     : RC_OK;

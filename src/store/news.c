@@ -1,0 +1,228 @@
+/*
+ * The text of a notification: the teller's process and position, then a line for each piece of news: a letter, the id,
+ * and for some a text.
+ */
+#include "store/news_int.h"
+
+#include "base/log.h"
+#include "store/postgres_int.h"
+#include "store/store_int.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	LISTEN_RETRY_MS = 500,
+	LOOK_MS = 1000, /* positions are looked at even when nobody tells: a teller may have died after its commit */
+};
+
+static const char letters[] = {
+    [NEWS_EVERYTHING] = '*',
+    [NEWS_ROOM] = 'r',
+    [NEWS_USER] = 'u',
+    [NEWS_SESSIONS] = 's',
+    [NEWS_DEPARTURES] = 'd',
+    [NEWS_PROCESSES] = 'p',
+    [NEWS_TYPING] = 't',
+};
+
+/* ---- telling ---- */
+
+void news_clear(struct outgoing_news *news)
+{
+	news->n = 0;
+	news->is_too_much = false;
+}
+
+static bool is_told(const struct outgoing_news *news, str line)
+{
+	return memmem(news->text, news->n, line.p, line.n) != NULL;
+}
+
+static enum rc line_add(struct txn_rw *txn, str line)
+{
+	struct outgoing_news *news = &txn->ro.store->writer.news;
+	if (!txn->ro.store->engine->is_shared || news->is_too_much || is_told(news, line))
+		return RC_OK;
+	if (news->n + line.n > sizeof news->text) {
+		news->is_too_much = true;
+		return RC_TOO_LARGE;
+	}
+	memcpy(news->text + news->n, line.p, line.n);
+	news->n += line.n;
+	return RC_OK;
+}
+
+void txn_tell(struct txn_rw *txn, enum news_kind kind, int64_t id)
+{
+	char line[NEWS_ITEM_BYTES + 8];
+	int n = snprintf(line, sizeof line, "\n%c%lld;", letters[kind], (long long)id);
+	(void)line_add(txn, (str){line, (size_t)n});
+}
+
+enum rc txn_tell_text(struct txn_rw *txn, enum news_kind kind, int64_t id, str text)
+{
+	char line[NEWS_ITEM_BYTES + NEWS_TEXT_MAX + 8];
+	if (text.n > NEWS_TEXT_MAX || str_find(text, '\n') < text.n)
+		return RC_TOO_LARGE;
+	int n = snprintf(line, sizeof line, "\n%c%lld;%.*s", letters[kind], (long long)id, STR_ARG(text));
+	return line_add(txn, (str){line, (size_t)n});
+}
+
+static str channel_of(const struct store *store, char name[32])
+{
+	int n = snprintf(name, 32, "exeunt_%.*s", TAG_LETTERS, store->tag);
+	return (str){name, (size_t)n};
+}
+
+enum rc news_send(struct txn_rw *txn)
+{
+	struct store *store = txn->ro.store;
+	struct outgoing_news *news = &store->writer.news;
+	char text[NEWS_MAX_BYTES + 64], name[32];
+	if (!store->engine->is_shared || (news->n == 0 && !news->is_too_much))
+		return RC_OK;
+	int n = snprintf(text, sizeof text, "%lld %lld%.*s", (long long)store->process, (long long)txn->numbers.pos,
+	    news->is_too_much ? 3 : (int)news->n, news->is_too_much ? "\n*;" : news->text);
+	return RUN(txn, notify, T(channel_of(store, name)), T(((str){text, (size_t)n})));
+}
+
+/* ---- listening ---- */
+
+static bool kind_of(char letter, enum news_kind *ret_kind)
+{
+	for (size_t i = 0; i < sizeof letters; i++)
+		if (letters[i] == letter) {
+			*ret_kind = (enum news_kind)i;
+			return true;
+		}
+	return false;
+}
+
+static void line_hear(struct listener *listener, str line)
+{
+	struct news news = {0};
+	str rest = str_from(line, 1), id;
+	if (line.n == 0 || !kind_of(line.p[0], &news.kind))
+		return;
+	if (str_split(&rest, ';', &id))
+		(void)str_to_i64(id, 0, INT64_MAX, &news.id);
+	news.text = rest.p ? rest : STR_EMPTY;
+	listener->fn(listener->self, &news);
+}
+
+static void position_raise(struct store *store, int64_t pos)
+{
+	int64_t known = __atomic_load_n(&store->committed_pos, __ATOMIC_ACQUIRE);
+	while (known < pos && !__atomic_compare_exchange_n(&store->committed_pos, &known, pos, false, __ATOMIC_RELEASE,
+	                          __ATOMIC_ACQUIRE))
+		;
+}
+
+static void notification_hear(void *self, str text)
+{
+	struct store *store = self;
+	str rest = text, head, process_text, line;
+	int64_t process = 0, pos = 0;
+	if (!str_split(&rest, '\n', &head) || !str_split(&head, ' ', &process_text) ||
+	    !str_to_i64(process_text, 0, INT64_MAX, &process) || !str_to_i64(head, 0, INT64_MAX, &pos))
+		return;
+	if (process == store->process && process != 0)
+		return; /* our own */
+	position_raise(store, pos);
+	while (rest.p && str_split(&rest, '\n', &line))
+		line_hear(&store->listener, line);
+}
+
+static void everything_hear(struct store *store)
+{
+	struct news news = {.kind = NEWS_EVERYTHING};
+	store->listener.fn(store->listener.self, &news);
+}
+
+/* A position that nobody told of: its teller is gone, or the connection was away. */
+static void position_look(struct store *store)
+{
+	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
+	int64_t pos = 0, known = __atomic_load_n(&store->committed_pos, __ATOMIC_ACQUIRE);
+	if (txn_ro_begin(store, &txn) != RC_OK || txn_committed_pos(txn, &pos) != RC_OK || pos <= known)
+		return;
+	if (__atomic_load_n(&store->committed_pos, __ATOMIC_ACQUIRE) >= pos)
+		return; /* told meanwhile */
+	position_raise(store, pos);
+	everything_hear(store);
+}
+
+static bool is_stopping(const struct listener *listener)
+{
+	return __atomic_load_n(&listener->stopping, __ATOMIC_ACQUIRE);
+}
+
+static enum rc listen_once(struct store *store)
+{
+	struct listener *listener = &store->listener;
+	char name[32];
+	(void)channel_of(store, name);
+	TRY(store->engine->open(&listener->conn, store, CONN_LISTENER, NULL));
+	TRY(postgres_listen(&listener->conn, name));
+	position_look(store);
+	everything_hear(store); /* whatever came before this connection */
+	while (!is_stopping(listener)) {
+		TRY(postgres_wait(&listener->conn, listener->wake[0], LOOK_MS, notification_hear, store));
+		position_look(store);
+	}
+	return RC_OK;
+}
+
+static void *listener_run(void *arg)
+{
+	struct store *store = arg;
+	struct listener *listener = &store->listener;
+	struct pollfd wake = {.fd = listener->wake[0], .events = POLLIN};
+	while (!is_stopping(listener)) {
+		enum rc rc = listen_once(store);
+		if (rc != RC_OK && !is_stopping(listener)) {
+			LOG(LOG_WARNING, "store", "news of other processes are not heard now, trying again",
+			    LOG_STR("reason", str_of(rc_name(rc))));
+			(void)poll(&wake, 1, LISTEN_RETRY_MS);
+		}
+		conn_close(&listener->conn);
+	}
+	return NULL;
+}
+
+enum rc store_listen(struct store *store, news_fn *fn, void *self)
+{
+	struct listener *listener = &store->listener;
+	if (!store->engine->is_shared)
+		return RC_OK;
+	listener->fn = fn;
+	listener->self = self;
+	if (pipe(listener->wake) != 0)
+		return RC_IO;
+	enum rc rc = thread_start(&listener->thread, "store-news", listener_run, store);
+	if (rc != RC_OK) {
+		close(listener->wake[0]);
+		close(listener->wake[1]);
+		return rc;
+	}
+	listener->started = true;
+	return RC_OK;
+}
+
+void listener_stop(struct store *store)
+{
+	struct listener *listener = &store->listener;
+	if (!listener->started)
+		return;
+	__atomic_store_n(&listener->stopping, true, __ATOMIC_RELEASE);
+	ssize_t wrote = write(listener->wake[1], "x", 1);
+	(void)wrote; /* the thread looks by itself every second */
+	thread_join(listener->thread);
+	close(listener->wake[0]);
+	close(listener->wake[1]);
+	listener->started = false;
+}
