@@ -68,6 +68,11 @@ enum rc password_hash(struct arena *arena, str password, struct password_cost co
 	return RC_OK;
 }
 
+bool secret_equal(str a, str b)
+{
+	return a.n == b.n && (a.n == 0 || sodium_memcmp(a.p, b.p, a.n) == 0);
+}
+
 bool password_verify(str phc, str password)
 {
 	char text[crypto_pwhash_STRBYTES] = {0};

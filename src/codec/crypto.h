@@ -45,6 +45,8 @@ struct password_cost {
  * have. Slow and memory-hungry: the caller limits how many run.
  */
 MUST_CHECK enum rc password_hash(struct arena *arena, str password, struct password_cost cost, str *ret_phc);
+/* In constant time for texts of the same length. */
+bool secret_equal(str a, str b);
 bool password_verify(str phc, str password);
 
 #endif

@@ -1,10 +1,14 @@
 #include "daemon/house.h"
 
+#include "core/sync/notifier.h"
 #include "daemon/identity.h"
+#include "store/news.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum {
 	HOUSE_ARENA_BYTES = 1024 * 1024,
@@ -175,12 +179,99 @@ enum rc house_open(struct house *house, const struct settings *settings, struct 
 	return RC_OK;
 }
 
+static bool on_settle(void *self, size_t slot)
+{
+	const struct house *house = self;
+	return rooms_settle_slot(house->rooms, slot);
+}
+
+/* Slots that came to us may hold rooms to leave. */
+static void on_cluster_change(void *self)
+{
+	const struct house *house = self;
+	deactivations_wake(house->deactivations);
+}
+
+static void on_fenced(void *self)
+{
+	struct house *house = self;
+	__atomic_store_n(&house->is_fenced, true, __ATOMIC_RELEASE);
+	(void)kill(getpid(), SIGTERM);
+}
+
+static void on_everything(struct house *house)
+{
+	accounts_drop_all_sessions(house->accounts);
+	notify_all(house->notifier);
+	deactivations_wake(house->deactivations);
+	cluster_look(house->cluster);
+}
+
+static void on_news(void *self, const struct news *news)
+{
+	struct house *house = self;
+	switch (news->kind) {
+	case NEWS_EVERYTHING:
+		on_everything(house);
+		break;
+	case NEWS_ROOM:
+		notify_room(house->notifier, news->id);
+		break;
+	case NEWS_USER:
+		notify_user(house->notifier, news->id);
+		break;
+	case NEWS_SESSIONS: /* the end of the account may be the reason */
+		accounts_drop_sessions(house->accounts, news->id);
+		sync_drop_typing(house->syncs, news->id);
+		break;
+	case NEWS_DEPARTURES:
+		deactivations_wake(house->deactivations);
+		break;
+	case NEWS_PROCESSES:
+		cluster_look(house->cluster);
+		break;
+	case NEWS_TYPING:
+		sync_hear_typing(house->syncs, news->id, news->text);
+		break;
+	}
+}
+
+enum rc house_join(struct house *house, str address, struct fail *fail)
+{
+	const struct settings *settings = house->settings;
+	if (!settings->database_postgres.n)
+		return RC_OK;
+	struct cluster_config config = {
+		.store = house->store,
+		.clock = &clock_system,
+		.rng = &rng_system,
+		.address = arena_dup(&house->arena, address),
+		.key_id = house->identity.key_id,
+		.beat_ms = settings->cluster_beat_ms,
+		.lease_ms = settings->cluster_lease_ms,
+		.settle = on_settle,
+		.on_change = on_cluster_change,
+		.on_fenced = on_fenced,
+		.self = house,
+	};
+	TRY(arena_status(&house->arena));
+	if (settings->cluster_lease_ms < 2 * settings->cluster_beat_ms)
+		return fail_set(fail, RC_INVALID_PARAM, "cluster.lease_ms must be at least twice cluster.beat_ms");
+	TRY(cluster_new(&config, &house->cluster));
+	TRY(store_listen(house->store, on_news, house));
+	return cluster_start(house->cluster, fail);
+}
+
 void house_close(struct house *house)
 {
 	deactivations_stop(house->deactivations);
+	if (house->store)
+		store_unlisten(house->store);
+	cluster_stop(house->cluster);
 	deactivations_free(TAKE(house->deactivations));
 	syncs_free(TAKE(house->syncs));
 	store_close(TAKE(house->store)); /* after it no callback comes any more */
+	cluster_free(TAKE(house->cluster));
 	rooms_free(TAKE(house->rooms));
 	accounts_free(TAKE(house->accounts));
 	notifier_free(TAKE(house->notifier));

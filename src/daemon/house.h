@@ -7,6 +7,7 @@
 #define EXEUNT_DAEMON_HOUSE_H
 
 #include "core/account/accounts.h"
+#include "core/cluster/cluster.h"
 #include "core/deactivation/deactivation.h"
 #include "core/room/room.h"
 #include "core/sync/sync.h"
@@ -22,10 +23,17 @@ struct house {
 	struct rooms *rooms;
 	struct syncs *syncs;
 	struct deactivations *deactivations;
+	struct cluster *cluster;           /* NULL on SQLite, and for subcommands */
+	bool is_fenced;                    /* atomic: another process has ended this one */
 };
 
 /* Opens everything but starts nothing: also for the subcommands that work beside no server. */
 MUST_CHECK enum rc house_open(struct house *house, const struct settings *settings, struct fail *fail);
+/*
+ * For the server itself, when it can be reached at `address`, which is kept: with PostgreSQL the process joins those that
+ * are there, and hears of them.
+ */
+MUST_CHECK enum rc house_join(struct house *house, str address, struct fail *fail);
 /* Closes what is open; accepts a half-open house. */
 void house_close(struct house *house);
 

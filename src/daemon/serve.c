@@ -77,12 +77,22 @@ static enum rc open_http(struct server *server, const struct settings *settings,
 	return http_server_start(&config, &server->http, fail);
 }
 
+/* With the port that the system chose, where it was to. */
+static str own_address(struct server *server, const struct settings *settings)
+{
+	str host = str_first(settings->http_listen, str_find_last(settings->http_listen, ':'));
+	if (settings->cluster_address.n)
+		return settings->cluster_address;
+	return arena_printf(&server->house.arena, "%.*s:%u", STR_ARG(host), (unsigned)http_server_port(server->http));
+}
+
 static enum rc open_all(struct server *server, const struct settings *settings, struct fail *fail)
 {
 	TRY(house_open(&server->house, settings, fail));
 	TRY(open_api(server, settings));
 	TRY(control_start(&server->house, &server->control, fail));
 	TRY(open_http(server, settings, fail));
+	TRY(house_join(&server->house, own_address(server, settings), fail));
 	return deactivations_start(server->house.deactivations);
 }
 
@@ -143,8 +153,9 @@ int serve(const struct settings *settings)
 		fail.rc = rc;
 		fprintf(stderr, "exeunt serve: %s\n", fail_message(&fail));
 	}
+	bool fenced = __atomic_load_n(&server.house.is_fenced, __ATOMIC_ACQUIRE);
 	close_all(&server);
 	if (rc == RC_OK)
 		LOG(LOG_INFO, "daemon", "stopped");
-	return rc == RC_OK ? 0 : 1;
+	return rc == RC_OK && !fenced ? 0 : 1;
 }

@@ -82,6 +82,12 @@ enum rc deactivation_accept(struct txn_rw *txn, int64_t user, bool erase, str ac
 
 /* ---- the rooms to leave ---- */
 
+/* Whose rooms are due; 0: everybody's. */
+static int64_t process_of(const struct txn_ro *txn)
+{
+	return __atomic_load_n(&txn->store->process, __ATOMIC_ACQUIRE);
+}
+
 static struct departure departure_row(const struct query *q, struct arena *arena)
 {
 	return (struct departure){
@@ -113,7 +119,7 @@ static enum rc shares_of_open_jobs(
 	while ((rc = query_step(&q)) == RC_OK) {
 		int64_t job = col_i64(&q, 0), due;
 		TRY(NUMBER(
-		    txn, &due, departures_due_count, I(job), I(now_ms), I((int64_t)max + 1)));
+		    txn, &due, departures_due_count, I(job), I(now_ms), I(process_of(txn)), I((int64_t)max + 1)));
 		struct share *share = due > 0 ? rows_add(shares) : NULL;
 		if (share)
 			*share = (struct share){.job = job, .due = (size_t)due};
@@ -147,7 +153,7 @@ static enum rc share_read(
     struct txn_ro *txn, struct arena *arena, int64_t now_ms, struct share *share)
 {
 	struct query CLEANUP(query_close) q =
-	    QUERY(txn, departures_due, I(share->job), I(now_ms), I((int64_t)share->quota));
+	    QUERY(txn, departures_due, I(share->job), I(now_ms), I(process_of(txn)), I((int64_t)share->quota));
 	share->rows = arena_array(arena, struct departure, share->quota);
 	TRY(arena_status(arena));
 	for (size_t i = 0; i < share->quota; i++) {

@@ -137,6 +137,18 @@ static void notification_hear(void *self, str text)
 		line_hear(&store->listener, line);
 }
 
+bool store_has_position(struct store *store, int64_t pos)
+{
+	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
+	int64_t now;
+	if (pos <= store_committed_pos(store))
+		return true;
+	if (!store->engine->is_shared || txn_ro_begin(store, &txn) != RC_OK || txn_committed_pos(txn, &now) != RC_OK)
+		return false;
+	position_raise(store, now);
+	return pos <= now;
+}
+
 static void everything_hear(struct store *store)
 {
 	struct news news = {.kind = NEWS_EVERYTHING};
@@ -213,7 +225,7 @@ enum rc store_listen(struct store *store, news_fn *fn, void *self)
 	return RC_OK;
 }
 
-void listener_stop(struct store *store)
+void store_unlisten(struct store *store)
 {
 	struct listener *listener = &store->listener;
 	if (!listener->started)

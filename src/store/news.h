@@ -30,10 +30,11 @@ enum { NEWS_TEXT_MAX = 2000 };
 MUST_CHECK enum rc txn_tell_text(struct txn_rw *txn, enum news_kind kind, int64_t id, str text);
 
 /*
- * Calls `fn` with the news of other processes, one by one, on a thread of the store, until store_close(). The newest
+ * Calls `fn` with the news of other processes, one by one, on a thread of the store, until store_unlisten(). The newest
  * position is visible when it is called. Once, after the store was opened; nothing happens on SQLite.
  */
 typedef void news_fn(void *self, const struct news *news);
 MUST_CHECK enum rc store_listen(struct store *store, news_fn *fn, void *self);
+void store_unlisten(struct store *store); /* no call comes afterwards; also done by store_close() */
 
 #endif

@@ -30,6 +30,5 @@ struct listener {
 void news_clear(struct outgoing_news *news);
 /* In the group's transaction, before its commit. */
 MUST_CHECK enum rc news_send(struct txn_rw *txn);
-void listener_stop(struct store *store);
 
 #endif

@@ -6,6 +6,14 @@
 
 #include <string.h>
 
+size_t room_slot(str room_id)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+	for (size_t i = 0; i < room_id.n; i++)
+		hash = (hash ^ (unsigned char)room_id.p[i]) * UINT64_C(1099511628211);
+	return (size_t)(hash >> 32) % SLOT_COUNT;
+}
+
 enum rc process_add(struct txn_rw *txn, const struct process_row *row, int64_t *ret_process)
 {
 	txn_tell(txn, NEWS_PROCESSES, 0);
@@ -17,21 +25,24 @@ void store_be_process(struct store *store, int64_t process)
 	__atomic_store_n(&store->process, process, __ATOMIC_RELEASE);
 }
 
-static enum rc changed_one(enum rc rc, int64_t changes)
+int64_t store_process(const struct store *store)
 {
-	return rc == RC_OK && changes != 1 ? RC_NOT_FOUND : rc;
+	return __atomic_load_n(&store->process, __ATOMIC_ACQUIRE);
 }
 
 enum rc process_beat(struct txn_rw *txn, int64_t process)
 {
 	int64_t changes = 0;
-	return changed_one(RUN_COUNTED(txn, &changes, process_beat, I(process)), changes);
+	TRY(RUN_COUNTED(txn, &changes, process_beat, I(process)));
+	return changes == 1 ? RC_OK : RC_NOT_FOUND;
 }
 
 enum rc process_end(struct txn_rw *txn, int64_t process)
 {
 	int64_t changes = 0;
-	TRY(changed_one(RUN_COUNTED(txn, &changes, process_delete, I(process)), changes));
+	TRY(RUN_COUNTED(txn, &changes, process_delete, I(process)));
+	if (changes != 1)
+		return RC_NOT_FOUND;
 	TRY(RUN(txn, slots_leave, I(process)));
 	TRY(RUN(txn, fence_raise));
 	txn_tell(txn, NEWS_PROCESSES, 0);

@@ -13,6 +13,9 @@
 
 enum { SLOT_COUNT = 256 };
 
+/* FNV-1a: also written into the row of the room, so it never changes. */
+size_t room_slot(str room_id);
+
 struct process_row {
 	int64_t process;  /* nid */
 	int64_t beat;     /* grows while it lives */

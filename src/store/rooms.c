@@ -1,6 +1,7 @@
 /* Rooms, aliases and receipts. */
 #include "store/rooms.h"
 
+#include "store/processes.h"
 #include "store/rows_int.h"
 #include "store/store_int.h"
 
@@ -44,7 +45,7 @@ enum rc room_from(struct txn_ro *txn, struct arena *arena, int64_t room, struct 
 enum rc room_add(
     struct txn_rw *txn, str room_id, str version, bool public_listed, int64_t *ret_room)
 {
-	return NUMBER(&txn->ro, ret_room, room_add, T(room_id), T(version), I(public_listed));
+	return NUMBER(&txn->ro, ret_room, room_add, T(room_id), I((int64_t)room_slot(room_id)), T(version), I(public_listed));
 }
 
 enum rc room_set_listed(struct txn_rw *txn, int64_t room, bool public_listed)

@@ -53,7 +53,7 @@ static enum rc config_keep(struct store *store, struct fail *fail)
 	TRY(text_keep(config->directory, store->directory, sizeof store->directory, "The path of the data directory",
 	    fail));
 	TRY(text_keep(where, store->path, WAL_PATH_MAX, "The path of the database's directory", fail));
-	strcat(store->path, "/exeunt.db");
+	snprintf(store->path, sizeof store->path, "%.*s/exeunt.db", STR_ARG(where));
 	TRY(text_keep(config->database, store->database, sizeof store->database,
 	    "The connection string of the database", fail));
 	TRY(text_keep(config->database_password, store->password, sizeof store->password,
@@ -143,7 +143,7 @@ void store_close(struct store *store)
 	if (!store)
 		return;
 	ASSERT(store->magic == STORE_MAGIC);
-	listener_stop(store);
+	store_unlisten(store);
 	writer_stop(store);
 	checkpointer_stop(store);
 	readers_release(&store->readers);

@@ -62,6 +62,14 @@ struct txn_ro *txn_reading(struct txn_rw *txn);
 /* The next stream position, taken for good if the job succeeds. */
 int64_t txn_next_pos(struct txn_rw *txn);
 
+/*
+ * Whether a position has been reached, which another process may have told a client of before this one heard: asks the
+ * database when in doubt.
+ */
+bool store_has_position(struct store *store, int64_t pos);
+/* Of several processes over one database, the number of this one; 0: there are no others. */
+int64_t store_process(const struct store *store);
+
 struct write_job;
 typedef enum rc write_fn(struct txn_rw *txn, struct write_job *job);
 typedef void write_done_fn(struct write_job *job, enum rc rc);

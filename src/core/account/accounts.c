@@ -37,6 +37,11 @@ str accounts_server_name(const struct accounts *accounts)
 	return accounts->config.server_name;
 }
 
+void accounts_drop_all_sessions(struct accounts *accounts)
+{
+	session_cache_drop_all(accounts->sessions);
+}
+
 void accounts_drop_sessions(struct accounts *accounts, int64_t user)
 {
 	session_cache_drop_user(accounts->sessions, user);

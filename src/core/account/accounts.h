@@ -41,6 +41,7 @@ str accounts_server_name(const struct accounts *accounts);
  */
 MUST_CHECK enum rc accounts_session(struct accounts *accounts, struct arena *arena, str access_token,
                                     struct session *ret_session, struct fail *fail);
+void accounts_drop_all_sessions(struct accounts *accounts); /* from the cache: news of another process may be lost */
 /* Forgets cached sessions of a user: after a deactivation, a password change, … */
 void accounts_drop_sessions(struct accounts *accounts, int64_t user);
 

@@ -193,6 +193,15 @@ void session_cache_drop_user(struct session_cache *cache, int64_t user)
 	lock_drop(&cache->mu);
 }
 
+void session_cache_drop_all(struct session_cache *cache)
+{
+	lock_take(&cache->mu);
+	cache->epoch++;
+	while (cache->newest)
+		entry_drop_locked(cache, cache->newest);
+	lock_drop(&cache->mu);
+}
+
 size_t session_cache_count(struct session_cache *cache)
 {
 	lock_take(&cache->mu);

@@ -24,6 +24,7 @@ bool session_cache_get(struct session_cache *cache, struct arena *arena, const s
 /* Does nothing when a drop came since `epoch`, or when there is no memory. */
 void session_cache_put(struct session_cache *cache, uint64_t epoch, const struct sha256 *token,
     const struct session *session);
+void session_cache_drop_all(struct session_cache *cache);
 void session_cache_drop_user(struct session_cache *cache, int64_t user);
 size_t session_cache_count(struct session_cache *cache);
 

@@ -46,6 +46,12 @@ struct rooms_config {
 MUST_CHECK enum rc rooms_new(const struct rooms_config *config, struct rooms **ret_rooms);
 void rooms_free(struct rooms *rooms);
 
+/*
+ * Forgets the idle heads of the rooms of a slot (store/processes.h), which another process is about to have. False: some
+ * are not idle yet.
+ */
+bool rooms_settle_slot(struct rooms *rooms, size_t slot);
+
 /* Who does something: a session of a local user. */
 struct actor {
 	int64_t user;        /* nid */

@@ -8,6 +8,8 @@
  */
 #include "core/room/room_int.h"
 
+#include "store/processes.h"
+
 static struct shard *shard_of(struct rooms *rooms, str room_id)
 {
 	/* FNV-1a is enough: a peer that fills one shard only makes its own rooms wait for one another. */
@@ -112,6 +114,38 @@ static bool enqueue(struct rooms *rooms, str room_id, struct room_op *op, struct
 	head_free(evicted);
 	*ret_head = head;
 	return was_idle;
+}
+
+/* The first head of the slot in the shard; NULL: there is none. */
+static struct room_head *of_slot_locked(struct shard *shard, size_t slot) REQUIRES(shard->mu)
+{
+	for (struct room_head *head = shard->oldest; head; head = head->newer)
+		if (room_slot(head->room_id) == slot)
+			return head;
+	return NULL;
+}
+
+static bool shard_settle(struct shard *shard, size_t slot)
+{
+	for (;;) {
+		lock_take(&shard->mu);
+		struct room_head *head = of_slot_locked(shard, slot);
+		bool is_idle = head && idle_locked(head);
+		if (is_idle)
+			drop_locked(shard, head);
+		lock_drop(&shard->mu);
+		if (!is_idle)
+			return !head;
+		head_free(head);
+	}
+}
+
+bool rooms_settle_slot(struct rooms *rooms, size_t slot)
+{
+	bool settled = true;
+	for (size_t i = 0; i < ROOM_SHARDS; i++)
+		settled = shard_settle(&rooms->shards[i], slot) && settled;
+	return settled;
 }
 
 void sequencer_submit(struct rooms *rooms, str room_id, struct room_op *op)

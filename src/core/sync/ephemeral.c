@@ -1,6 +1,8 @@
 /* Typing notifications and receipts as users set them. */
 #include "core/sync/sync_int.h"
+#include "base/log.h"
 #include "matrix/ids.h"
+#include "store/news.h"
 
 enum { MARKER_MAX_BYTES = 4096 };
 
@@ -41,6 +43,43 @@ static enum rc still_active(struct syncs *syncs, const struct session *session)
 	return account_check_generation(txn, session->user, session->generation);
 }
 
+struct typing_told {
+	int64_t room;
+	str text;
+};
+
+static enum rc write_typing_told(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	const struct typing_told *told = arg;
+	return txn_tell_text(txn, NEWS_TYPING, told->room, told->text);
+}
+
+/* Each process keeps who types by itself: USER TIMEOUT USER_ID. */
+static enum rc typing_tell(struct syncs *syncs, struct arena *scratch, int64_t room, const struct session *session,
+                           int64_t timeout_ms)
+{
+	if (store_process(syncs->config.store) == 0)
+		return RC_OK;
+	struct typing_told told = {room, arena_printf(scratch, "%lld %lld %.*s", (long long)session->user,
+	                                              (long long)timeout_ms, STR_ARG(session->user_id))};
+	TRY(arena_status(scratch));
+	return store_write(syncs->config.store, write_typing_told, &told, NULL);
+}
+
+void sync_hear_typing(struct syncs *syncs, int64_t room, str text)
+{
+	str rest = text, user_text, timeout_text;
+	int64_t user, timeout_ms;
+	enum rc rc = RC_OK;
+	if (str_split(&rest, ' ', &user_text) && str_split(&rest, ' ', &timeout_text) && rest.p &&
+	    str_to_i64(user_text, 1, INT64_MAX, &user) &&
+	    str_to_i64(timeout_text, 0, syncs->config.typing_timeout_max_ms, &timeout_ms))
+		rc = typing_set(syncs->typing, room, user, rest, timeout_ms);
+	if (rc != RC_OK)
+		LOG(LOG_WARNING, "sync", "typing of another process is not shown", LOG_STR("reason", str_of(rc_name(rc))));
+}
+
 enum rc sync_set_typing(struct syncs *syncs, struct arena *scratch, const struct session *session, str room_id,
                         int64_t timeout_ms, struct fail *fail)
 {
@@ -53,7 +92,8 @@ enum rc sync_set_typing(struct syncs *syncs, struct arena *scratch, const struct
 	enum rc rc = still_active(syncs, session);
 	if (rc == RC_UNKNOWN_TOKEN)
 		typing_drop_user(syncs->typing, session->user);
-	return rc;
+	TRY(rc);
+	return typing_tell(syncs, scratch, room, session, timeout_ms);
 }
 
 void sync_drop_typing(struct syncs *syncs, int64_t user)

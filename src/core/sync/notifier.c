@@ -154,6 +154,25 @@ static void notify(struct notifier *notifier, const struct map64 *map, int64_t i
 	lock_drop(&notifier->mu);
 }
 
+static void wake_all_locked(const struct map64 *map)
+{
+	size_t cursor = 0;
+	uint64_t id;
+	void *value;
+	while (map64_next(map, &cursor, &id, &value)) {
+		const struct key *key = value;
+		for (struct hook *hook = key->head.next; hook != &key->head; hook = hook->next)
+			hook->watch->wake(hook->watch->self);
+	}
+}
+
+void notify_all(struct notifier *notifier)
+{
+	lock_take(&notifier->mu);
+	wake_all_locked(&notifier->users); /* every watch listens on a user */
+	lock_drop(&notifier->mu);
+}
+
 void notify_room(struct notifier *notifier, int64_t room)
 {
 	notify(notifier, &notifier->rooms, room);

@@ -22,6 +22,7 @@ MUST_CHECK enum rc watch_new(struct notifier *notifier, int64_t user, const int6
                              void (*wake)(void *self), void *self, struct watch **ret_watch);
 void watch_free(struct watch *watch);
 
+void notify_all(struct notifier *notifier);
 void notify_room(struct notifier *notifier, int64_t room);
 void notify_user(struct notifier *notifier, int64_t user);
 

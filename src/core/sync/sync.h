@@ -63,6 +63,8 @@ MUST_CHECK enum rc sync_filter_load(struct syncs *syncs, struct arena *arena, in
 MUST_CHECK enum rc sync_set_typing(struct syncs *syncs, struct arena *scratch, const struct session *session, str room_id,
                                    int64_t timeout_ms, struct fail *fail);
 void sync_drop_typing(struct syncs *syncs, int64_t user);
+/* What another process was told: NEWS_TYPING. */
+void sync_hear_typing(struct syncs *syncs, int64_t room, str text);
 
 /*
  * A receipt of `type` (m.read, m.read.private) up to an event of the room; `thread_id` may be empty, "main" or
