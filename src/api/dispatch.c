@@ -1,4 +1,4 @@
-#include "api/exchange_int.h"
+#include "api/forward.h"
 
 #include "base/assert.h"
 #include "base/heap.h"
@@ -244,8 +244,19 @@ static enum rc body_read(struct api_request *rq)
 static enum rc request_run(struct exchange *x)
 {
 	struct api_request *rq = &x->rq;
+	bool forwarded = false;
+	if (x->forward) {
+		TRY(forward_continue(x, &forwarded));
+		if (forwarded)
+			return RC_OK;
+		x->forward = NULL; /* the room has become ours */
+		rq->runs = 0;
+	}
 	if (rq->runs++ == 0) {
 		TRY(authenticate(x));
+		TRY(forward_try(x, &forwarded));
+		if (forwarded)
+			return RC_OK;
 		TRY(limit_run(x));
 		TRY(body_read(rq));
 	} else {

@@ -17,6 +17,7 @@ struct exchange {
 	uint32_t magic;
 	struct api *api;
 	struct api_request rq;
+	struct forward *forward; /* NULL: it runs here */
 	int64_t started_mono_ms;
 	size_t counter_row;
 
@@ -35,6 +36,8 @@ struct exchange *exchange_of(struct api_request *rq);
 struct exchange *exchange_new(struct api *api, struct http_request *http);
 /* OPTIONS: 204 with CORS and nothing else. */
 void exchange_answer_preflight(struct exchange *x);
+/* What another process answered. */
+enum rc exchange_answer_passed(struct exchange *x, int status, str body, str retry_after);
 /* A request for which there was no memory at all. */
 void exchange_refuse(struct http_request *http);
 

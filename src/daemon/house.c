@@ -236,7 +236,7 @@ static void on_news(void *self, const struct news *news)
 	}
 }
 
-enum rc house_join(struct house *house, str address, struct fail *fail)
+enum rc house_open_cluster(struct house *house, struct fail *fail)
 {
 	const struct settings *settings = house->settings;
 	if (!settings->database_postgres.n)
@@ -245,7 +245,6 @@ enum rc house_join(struct house *house, str address, struct fail *fail)
 		.store = house->store,
 		.clock = &clock_system,
 		.rng = &rng_system,
-		.address = arena_dup(&house->arena, address),
 		.key_id = house->identity.key_id,
 		.beat_ms = settings->cluster_beat_ms,
 		.lease_ms = settings->cluster_lease_ms,
@@ -254,12 +253,17 @@ enum rc house_join(struct house *house, str address, struct fail *fail)
 		.on_fenced = on_fenced,
 		.self = house,
 	};
-	TRY(arena_status(&house->arena));
 	if (settings->cluster_lease_ms < 2 * settings->cluster_beat_ms)
 		return fail_set(fail, RC_INVALID_PARAM, "cluster.lease_ms must be at least twice cluster.beat_ms");
-	TRY(cluster_new(&config, &house->cluster));
+	return cluster_new(&config, &house->cluster);
+}
+
+enum rc house_join(struct house *house, str address, struct fail *fail)
+{
+	if (!house->cluster)
+		return RC_OK;
 	TRY(store_listen(house->store, on_news, house));
-	return cluster_start(house->cluster, fail);
+	return cluster_start(house->cluster, address, fail);
 }
 
 void house_close(struct house *house)

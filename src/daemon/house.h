@@ -30,9 +30,10 @@ struct house {
 /* Opens everything but starts nothing: also for the subcommands that work beside no server. */
 MUST_CHECK enum rc house_open(struct house *house, const struct settings *settings, struct fail *fail);
 /*
- * For the server itself, when it can be reached at `address`, which is kept: with PostgreSQL the process joins those that
- * are there, and hears of them.
+ * For the server itself, with PostgreSQL: house_open_cluster() makes what handlers need to know of other processes;
+ * house_join() joins those that are there, when this one can be reached at `address`.
  */
+MUST_CHECK enum rc house_open_cluster(struct house *house, struct fail *fail);
 MUST_CHECK enum rc house_join(struct house *house, str address, struct fail *fail);
 /* Closes what is open; accepts a half-open house. */
 void house_close(struct house *house);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "daemon/control.h"
 #include "daemon/house.h"
+#include "net/http_client.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@ struct server {
 	struct api_context context;
 	struct api *api;
 	struct http_server *http;
+	struct http_client *http_client; /* NULL: there is one process */
 	struct control *control;
 };
 
@@ -39,6 +41,7 @@ static enum rc open_api(struct server *server, const struct settings *settings)
 		.syncs = house->syncs,
 		.deactivations = house->deactivations,
 		.notifier = house->notifier,
+		.cluster = house->cluster,
 		.store = house->store,
 		.clock = &clock_system,
 		.rng = &rng_system,
@@ -48,6 +51,11 @@ static enum rc open_api(struct server *server, const struct settings *settings)
 		.marker_advertised = true,
 	};
 	TRY(arena_status(&house->arena));
+	if (settings->database_postgres.n) {
+		static const struct http_client_config calls = {.per_host_max = 256, .connections_max = 1024};
+		TRY(http_client_new(&calls, &server->http_client));
+		server->context.http_client = server->http_client;
+	}
 	struct api_config config = {.rate_limits = rate_limits_default()};
 	config.rate_limits.enabled = settings->rate_limit_enabled;
 	return api_new(&server->context, &config, &server->api);
@@ -89,6 +97,7 @@ static str own_address(struct server *server, const struct settings *settings)
 static enum rc open_all(struct server *server, const struct settings *settings, struct fail *fail)
 {
 	TRY(house_open(&server->house, settings, fail));
+	TRY(house_open_cluster(&server->house, fail));
 	TRY(open_api(server, settings));
 	TRY(control_start(&server->house, &server->control, fail));
 	TRY(open_http(server, settings, fail));
@@ -103,6 +112,7 @@ static void close_all(struct server *server)
 	if (server->http)
 		http_server_stop(server->http, STOP_GRACE_MS);
 	deactivations_stop(server->house.deactivations);
+	http_client_free(TAKE(server->http_client));
 	http_server_free(TAKE(server->http));
 	house_close(&server->house);
 	api_free(TAKE(server->api));

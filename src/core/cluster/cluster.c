@@ -1,6 +1,5 @@
 #include "core/cluster/cluster.h"
 
-#include "base/assert.h"
 #include "base/heap.h"
 #include "base/lock.h"
 #include "base/log.h"
@@ -41,7 +40,6 @@ enum rc cluster_new(const struct cluster_config *config, struct cluster **ret_cl
 	struct cluster *cluster = heap_new(struct cluster);
 	if (!cluster)
 		return RC_NOMEM;
-	ASSERT(config->address.n <= CLUSTER_ADDRESS_MAX);
 	cluster->config = *config;
 	lock_init(&cluster->mu);
 	cond_init(&cluster->changed);
@@ -301,6 +299,7 @@ void cluster_look(struct cluster *cluster)
 
 struct signing_on {
 	struct cluster *cluster;
+	str address;
 	int64_t process;
 };
 
@@ -320,17 +319,19 @@ static enum rc sign_on(struct txn_rw *txn, void *arg, struct fail *fail)
 			return fail_set(fail, RC_CONFLICT,
 			    "the process at %.*s has the signing key %.*s, this one %.*s: all need the same (server.signing_key)",
 			    STR_ARG(rows[i].address), STR_ARG(rows[i].key_id), STR_ARG(config->key_id));
-	struct process_row row = {.address = config->address, .secret = self_secret(on->cluster),
+	struct process_row row = {.address = on->address, .secret = self_secret(on->cluster),
 		.key_id = config->key_id};
 	return process_add(txn, &row, &on->process);
 }
 
-enum rc cluster_start(struct cluster *cluster, struct fail *fail)
+enum rc cluster_start(struct cluster *cluster, str address, struct fail *fail)
 {
 	const struct cluster_config *config = &cluster->config;
 	struct arena arena CLEANUP(arena_release);
-	struct signing_on on = {.cluster = cluster};
+	struct signing_on on = {.cluster = cluster, .address = address};
 	arena_init(&arena, TICK_ARENA_BYTES);
+	if (address.n > CLUSTER_ADDRESS_MAX)
+		return fail_set(fail, RC_INVALID_PARAM, "The address of this process is longer than %d bytes", CLUSTER_ADDRESS_MAX);
 	str secret = rng_text(config->rng, &arena, RNG_ALPHANUMERIC, CLUSTER_SECRET_CHARS);
 	TRY(arena_status(&arena));
 	text_copy(cluster->secret, CLUSTER_SECRET_CHARS, secret);

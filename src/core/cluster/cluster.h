@@ -26,7 +26,6 @@ struct cluster_config {
 	struct store *store;
 	const struct clock *clock;
 	const struct rng *rng;
-	str address;        /* host:port at which the other processes reach this one; lives as long as the cluster */
 	str key_id;         /* of the signing key: processes with another are refused */
 	int64_t beat_ms;    /* between two beats */
 	int64_t lease_ms;   /* a beat that stands still for so long ends its process */
@@ -38,8 +37,11 @@ struct cluster_config {
 };
 
 MUST_CHECK enum rc cluster_new(const struct cluster_config *config, struct cluster **ret_cluster);
-/* Registers the process and takes its share. RC_CONFLICT with a sentence: a live process has another signing key. */
-MUST_CHECK enum rc cluster_start(struct cluster *cluster, struct fail *fail);
+/*
+ * Registers the process, which the others reach at `address` (host:port), and takes its share. RC_CONFLICT with a sentence: a live process has another
+ * signing key.
+ */
+MUST_CHECK enum rc cluster_start(struct cluster *cluster, str address, struct fail *fail);
 /* Gives the slots away and signs off. */
 void cluster_stop(struct cluster *cluster);
 void cluster_free(struct cluster *cluster);

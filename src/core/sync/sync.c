@@ -94,13 +94,19 @@ static enum rc put_key_counts(struct sync_run *run)
 	return RC_OK;
 }
 
+/* Another process may know of a later one. */
+static int64_t newest_typing(const struct sync_run *run)
+{
+	return run->since.typing_serial > run->typing_serial ? run->since.typing_serial : run->typing_serial;
+}
+
 static enum rc put_answer(struct sync_run *run, bool *ret_empty)
 {
 	bool any_rooms, any_data;
 	buf_putc(run->out, '{');
 	json_put_key(run->out, STR("next_batch"));
 	buf_putc(run->out, '"');
-	sync_since_put(run->out, run->syncs, (struct sync_position){run->to, run->typing_serial});
+	sync_since_put(run->out, run->syncs, (struct sync_position){run->to, newest_typing(run)});
 	buf_putc(run->out, '"');
 	TRY(put_global_account_data(run, &any_data));
 	TRY(put_key_counts(run));
@@ -113,7 +119,7 @@ static enum rc put_answer(struct sync_run *run, bool *ret_empty)
 /* A token that claims more than there was is of an earlier run: everything that is known is news to it. */
 static void typing_since_check(struct sync_run *run)
 {
-	if (run->since.typing_serial > run->typing_serial)
+	if (run->since.typing_serial > run->typing_serial && store_process(run->syncs->config.store) == 0)
 		run->since.typing_serial = 1;
 }
 

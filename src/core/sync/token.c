@@ -5,27 +5,19 @@ enum { TOKEN_MAX_BYTES = 96 };
 
 void sync_since_put(struct buf *out, const struct syncs *syncs, struct sync_position position)
 {
-	int64_t process = store_process(syncs->config.store);
 	buf_printf(out, "s%lld_%lld_%.*s", (long long)position.pos, (long long)position.typing_serial,
 	           STR_ARG(syncs->tag));
-	if (process != 0) /* each process counts typing by itself */
-		buf_printf(out, "_%lld", (long long)process);
 }
 
 enum rc sync_since_parse(struct syncs *syncs, str token, struct sync_position *ret_since, struct fail *fail)
 {
 	struct sync_position since = {0};
-	str rest = token, pos, serial, tag, process_text;
-	int64_t process = 0;
+	str rest = token, pos, serial, tag;
 	bool right = token.n <= TOKEN_MAX_BYTES && str_starts(token, STR("s"));
 	rest = str_from(rest, 1);
 	right = right && str_split(&rest, '_', &pos) && str_to_i64(pos, 0, INT64_MAX, &since.pos);
 	right = right && str_split(&rest, '_', &serial) && str_to_i64(serial, 0, INT64_MAX, &since.typing_serial);
-	right = right && str_split(&rest, '_', &tag) && str_eq(tag, syncs->tag);
-	if (right && rest.p)
-		right = str_split(&rest, '_', &process_text) && !rest.p && str_to_i64(process_text, 0, INT64_MAX, &process);
-	if (process != store_process(syncs->config.store))
-		since.typing_serial = 0;
+	right = right && str_split(&rest, '_', &tag) && !rest.p && str_eq(tag, syncs->tag);
 	if (!right || !store_has_position(syncs->config.store, since.pos))
 		return fail_set(fail, RC_INVALID_PARAM, "since: this is not a sync token of this server");
 	*ret_since = since;

@@ -13,7 +13,8 @@
 enum {
 	TYPING_USERS_MAX = 100,    /* per room; more are not told */
 	TYPING_ROOMS_MAX = 100000,
-	TYPING_QUIET_MAX = 4096,   /* rooms remembered after the last notice in them ended, the newest of them */
+	TYPING_QUIET_MAX = 4096,   /* so many more rooms, and quiet ones are forgotten */
+	TYPING_QUIET_MS = 600000,  /* rooms are remembered for so long after the last notice in them ended */
 	TYPING_IDLE_MS = 60000,    /* the expiry thread's rest when nobody types */
 };
 
@@ -45,11 +46,23 @@ struct typing {
 	thread expiry;
 };
 
+/*
+ * Serials are wall-clock milliseconds, later ones where several changes share one: so those of several processes, and of
+ * an earlier run, can be compared. A change that one process hears of late may be missed by a client that comes from
+ * another just then: typing is told again soon.
+ */
+static int64_t next_serial_locked(struct typing *typing) REQUIRES(typing->mu)
+{
+	int64_t now_ms = clock_wall_ms(typing->clock);
+	typing->serial = now_ms > typing->serial ? now_ms : typing->serial + 1;
+	return typing->serial;
+}
+
 static void room_remove_at_locked(struct typing *typing, struct typing_room *room, size_t at)
 {
 	heap_free(UNCONST(char *, room->typists[at].id.p));
 	room->typists[at] = room->typists[--room->count];
-	room->serial = ++typing->serial;
+	room->serial = next_serial_locked(typing);
 }
 
 static size_t room_find_user(const struct typing_room *room, int64_t user)
@@ -163,7 +176,7 @@ static void sweep_locked(struct typing *typing)
 	size_t cursor = 0;
 	uint64_t key;
 	void *value;
-	int64_t floor = typing->serial - TYPING_QUIET_MAX;
+	int64_t floor = typing->serial - TYPING_QUIET_MS;
 	while (map64_next(&typing->rooms, &cursor, &key, &value)) {
 		struct typing_room *room = value;
 		if (room->count || room->serial > floor)
@@ -216,7 +229,7 @@ static enum rc typist_add_locked(struct typing *typing, struct typing_room *room
 		return RC_NOMEM;
 	memcpy(id, user_id.p, user_id.n);
 	room->typists[room->count++] = (struct typist){user, expires_mono_ms, {id, user_id.n}};
-	room->serial = ++typing->serial;
+	room->serial = next_serial_locked(typing);
 	return RC_OK;
 }
 

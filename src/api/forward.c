@@ -1,0 +1,168 @@
+#include "api/forward.h"
+
+#include "base/log.h"
+#include "core/cluster/cluster.h"
+#include "core/room/directory.h"
+#include "net/http_client.h"
+
+#include <string.h>
+
+enum {
+	CONNECT_MS = 1000,
+	TOTAL_MS = 30000,
+	GIVE_UP_MS = 30000,         /* after the request came */
+	ANSWER_MAX_BYTES = 1 << 20,
+	PAUSE_MS = 100,             /* until the same process is tried again */
+};
+
+/* The operations that build events on the head of the room in the first parameter of the path. */
+static const char *const room_writes[] = {
+    "sendMessage", "setRoomStateWithKey", "redactEvent", "joinRoom", "joinRoomById", "knockRoom", "leaveRoom",
+    "inviteUser", "kick", "ban", "unban", "upgradeRoom",
+};
+
+struct forward {
+	struct exchange *x;
+	struct http_call call;
+	enum rc rc;
+	bool is_over; /* atomic: the call has ended */
+	bool pausing; /* until the next try */
+};
+
+static bool is_room_write(const struct endpoint *endpoint)
+{
+	for (size_t i = 0; i < COUNT_OF(room_writes); i++)
+		if (strcmp(endpoint->operation, room_writes[i]) == 0)
+			return true;
+	return false;
+}
+
+/* From another process, which may have been wrong about us: it is run here in any case. */
+static bool is_forwarded(struct exchange *x)
+{
+	str secret = http_header(x->rq.http, "X-Exeunt-Process");
+	return secret.n > 0 && cluster_is_secret(x->rq.ctx->cluster, secret);
+}
+
+/* An alias that is not known is the handler's to refuse: false. */
+static enum rc room_of(struct exchange *x, str *ret_room_id, bool *ret_found)
+{
+	struct api_request *rq = &x->rq;
+	str param = rq->path_params[0];
+	*ret_room_id = param;
+	*ret_found = true;
+	if (!str_starts(param, STR("#")))
+		return RC_OK;
+	enum rc rc = room_resolve(rq->ctx->rooms, rq->arena, param, ret_room_id, NULL);
+	*ret_found = rc == RC_OK;
+	return rc == RC_UNAVAILABLE || rc == RC_NOMEM ? rc : RC_OK;
+}
+
+static void on_done(struct http_call *call, enum rc rc)
+{
+	struct forward *forward = CONTAINER_OF(call, struct forward, call);
+	struct http_request *http = forward->x->rq.http;
+	forward->rc = rc;
+	__atomic_store_n(&forward->is_over, true, __ATOMIC_RELEASE);
+	http_wake(http);
+}
+
+static void header_pass(struct http_call *call, const char *name, str value)
+{
+	if (value.n)
+		call->headers[call->header_count++] = (struct call_header){name, value};
+}
+
+static enum rc call_make(struct exchange *x, struct forward *forward, const struct cluster_owner *owner)
+{
+	struct api_request *rq = &x->rq;
+	str path = http_path(rq->http), query = http_query(rq->http);
+	struct http_call *call = &forward->call;
+	*call = (struct http_call){
+	    .method = arena_printf(rq->arena, "%.*s", STR_ARG(http_method_text(rq->http))).p,
+	    .url = arena_printf(rq->arena, "http://%s%.*s%s%.*s", owner->address, STR_ARG(path), query.n ? "?" : "",
+	        STR_ARG(query)),
+	    .body = http_body(rq->http),
+	    .connect_ms = CONNECT_MS,
+	    .total_ms = TOTAL_MS,
+	    .answer_max_bytes = ANSWER_MAX_BYTES,
+	    .arena = rq->arena,
+	    .done = on_done,
+	};
+	header_pass(call, "Authorization", http_header(rq->http, "Authorization"));
+	header_pass(call, "Content-Type", http_header(rq->http, "Content-Type"));
+	header_pass(call, "X-Exeunt-Process", arena_dup(rq->arena, str_of(owner->secret)));
+	return arena_status(rq->arena);
+}
+
+/* Parked until the call has ended; only that ends the wait, since the call uses the request's arena. */
+static enum rc wait_for_end(struct exchange *x)
+{
+	return api_park(&x->rq, INT64_MAX);
+}
+
+static enum rc forward_start(struct exchange *x, bool *ret_forwarded)
+{
+	struct api_request *rq = &x->rq;
+	struct cluster_owner owner;
+	str room_id;
+	bool found;
+	*ret_forwarded = false;
+	TRY(room_of(x, &room_id, &found));
+	if (!found)
+		return RC_OK;
+	enum rc rc = cluster_owner_of(rq->ctx->cluster, room_id, &owner);
+	if (rc == RC_BUSY) {
+		rq->fail.retry_after_ms = 1000;
+		return fail_set(&rq->fail, rc, "No process of this server has taken over the room yet, try again");
+	}
+	TRY(rc);
+	if (owner.is_self)
+		return RC_OK;
+	if (!x->forward)
+		x->forward = arena_new(rq->arena, struct forward);
+	TRY(arena_status(rq->arena));
+	x->forward->x = x;
+	x->forward->is_over = x->forward->pausing = false;
+	TRY(call_make(x, x->forward, &owner));
+	*ret_forwarded = true;
+	http_client_submit(rq->ctx->http_client, &x->forward->call);
+	return wait_for_end(x);
+}
+
+enum rc forward_try(struct exchange *x, bool *ret_forwarded)
+{
+	*ret_forwarded = false;
+	if (!x->rq.ctx->cluster || !is_room_write(x->rq.endpoint) || is_forwarded(x))
+		return RC_OK;
+	return forward_start(x, ret_forwarded);
+}
+
+static enum rc answer_pass(struct exchange *x)
+{
+	const struct http_call *call = &x->forward->call;
+	return exchange_answer_passed(x, call->status, call->answer, call->retry_after);
+}
+
+enum rc forward_continue(struct exchange *x, bool *ret_forwarded)
+{
+	struct api_request *rq = &x->rq;
+	struct forward *forward = x->forward;
+	*ret_forwarded = true;
+	if (!__atomic_load_n(&forward->is_over, __ATOMIC_ACQUIRE))
+		return wait_for_end(x);
+	if (forward->rc == RC_OK)
+		return answer_pass(x);
+	int64_t now_ms = clock_mono_ms(rq->ctx->clock);
+	if (forward->rc != RC_UNAVAILABLE || http_stopping(rq->http) || now_ms - x->started_mono_ms > GIVE_UP_MS) {
+		rq->fail.retry_after_ms = 1000;
+		return fail_set(&rq->fail, forward->rc == RC_CANCELLED ? RC_STOPPING : RC_UNAVAILABLE,
+		    "The process of this server that has the room does not answer, try again");
+	}
+	if (!forward->pausing) {
+		forward->pausing = true;
+		LOG(LOG_DEBUG, "cluster", "a process does not answer", LOG_STR("url", forward->call.url));
+		return api_park(rq, now_ms + PAUSE_MS);
+	}
+	return forward_start(x, ret_forwarded);
+}
