@@ -13,6 +13,7 @@ enum {
 	GIVE_UP_MS = 30000,         /* after the request came */
 	ANSWER_MAX_BYTES = 1 << 20,
 	PAUSE_MS = 100,             /* until the same process is tried again */
+	LOOK_MS = 500,              /* whether it is still there */
 };
 
 /* The operations that build events on the head of the room in the first parameter of the path. */
@@ -24,6 +25,7 @@ static const char *const room_writes[] = {
 struct forward {
 	struct exchange *x;
 	struct http_call call;
+	int64_t process; /* that the call goes to */
 	enum rc rc;
 	bool is_over; /* atomic: the call has ended */
 	bool pausing; /* until the next try */
@@ -95,10 +97,16 @@ static enum rc call_make(struct exchange *x, struct forward *forward, const stru
 	return arena_status(rq->arena);
 }
 
-/* Parked until the call has ended; only that ends the wait, since the call uses the request's arena. */
+/*
+ * Parked until the call has ended; only that ends the wait, since the call uses the request's arena. A process that does
+ * not answer because it stands still is ended by the others: then its calls are, too.
+ */
 static enum rc wait_for_end(struct exchange *x)
 {
-	return api_park(&x->rq, INT64_MAX);
+	const struct api_context *ctx = x->rq.ctx;
+	if (!cluster_is_alive(ctx->cluster, x->forward->process))
+		http_client_cancel(ctx->http_client, &x->forward->call);
+	return api_park(&x->rq, clock_mono_ms(ctx->clock) + LOOK_MS);
 }
 
 static enum rc forward_start(struct exchange *x, bool *ret_forwarded)
@@ -124,6 +132,7 @@ static enum rc forward_start(struct exchange *x, bool *ret_forwarded)
 	TRY(arena_status(rq->arena));
 	x->forward->x = x;
 	x->forward->is_over = x->forward->pausing = false;
+	x->forward->process = owner.process;
 	TRY(call_make(x, x->forward, &owner));
 	*ret_forwarded = true;
 	http_client_submit(rq->ctx->http_client, &x->forward->call);
@@ -154,9 +163,10 @@ enum rc forward_continue(struct exchange *x, bool *ret_forwarded)
 	if (forward->rc == RC_OK)
 		return answer_pass(x);
 	int64_t now_ms = clock_mono_ms(rq->ctx->clock);
-	if (forward->rc != RC_UNAVAILABLE || http_stopping(rq->http) || now_ms - x->started_mono_ms > GIVE_UP_MS) {
+	bool may_repeat = forward->rc == RC_UNAVAILABLE || forward->rc == RC_CANCELLED;
+	if (!may_repeat || http_stopping(rq->http) || now_ms - x->started_mono_ms > GIVE_UP_MS) {
 		rq->fail.retry_after_ms = 1000;
-		return fail_set(&rq->fail, forward->rc == RC_CANCELLED ? RC_STOPPING : RC_UNAVAILABLE,
+		return fail_set(&rq->fail, RC_UNAVAILABLE,
 		    "The process of this server that has the room does not answer, try again");
 	}
 	if (!forward->pausing) {

@@ -110,7 +110,7 @@ static void close_all(struct server *server)
 {
 	control_stop(TAKE(server->control));
 	if (server->http)
-		http_server_stop(server->http, STOP_GRACE_MS);
+		http_server_stop(server->http, server->house.is_fenced ? 0 : STOP_GRACE_MS);
 	deactivations_stop(server->house.deactivations);
 	http_client_free(TAKE(server->http_client));
 	http_server_free(TAKE(server->http));

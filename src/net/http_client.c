@@ -32,6 +32,7 @@ struct http_client {
 	struct queue_link *first GUARDED_BY(mu);
 	struct queue_link **end GUARDED_BY(mu);
 	bool stopping GUARDED_BY(mu);
+	bool has_cancelled; /* atomic */
 	struct call_state *active, *spare; /* the thread's */
 	unsigned spare_count;
 	thread thread;
@@ -294,6 +295,18 @@ static void chain_run(struct http_client *client, struct queue_link *chain, bool
 	}
 }
 
+static void cancelled_end(struct http_client *client)
+{
+	struct call_state *next;
+	if (!__atomic_exchange_n(&client->has_cancelled, false, __ATOMIC_ACQ_REL))
+		return;
+	for (struct call_state *state = client->active; state; state = next) {
+		next = state->next;
+		if (__atomic_load_n(&state->call->is_cancelled, __ATOMIC_ACQUIRE))
+			call_end(client, state, RC_CANCELLED);
+	}
+}
+
 static void *client_run(void *arg)
 {
 	struct http_client *client = arg;
@@ -301,6 +314,7 @@ static void *client_run(void *arg)
 	int running;
 	while (calls_take(client, &chain)) {
 		chain_run(client, chain, false);
+		cancelled_end(client);
 		curl_multi_perform(client->multi, &running);
 		finished_end(client);
 		curl_multi_poll(client->multi, NULL, 0, WAIT_MS, NULL);
@@ -362,6 +376,13 @@ void http_client_free(struct http_client *client)
 		curl_multi_cleanup(client->multi);
 	lock_destroy(&client->mu);
 	heap_free(client);
+}
+
+void http_client_cancel(struct http_client *client, struct http_call *call)
+{
+	__atomic_store_n(&call->is_cancelled, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&client->has_cancelled, true, __ATOMIC_RELEASE);
+	wake(client);
 }
 
 void http_client_submit(struct http_client *client, struct http_call *call)

@@ -50,10 +50,12 @@ struct http_call {
 	bool maybe_sent;                /* on failure: the peer may have got the request */
 	/* the client's */
 	struct queue_link link;
-	struct call_state *state;
+	bool is_cancelled;              /* atomic */
 };
 
 /* Any thread. `done` comes once, maybe before this returns when the client is being freed. */
 void http_client_submit(struct http_client *client, struct http_call *call);
+/* Ends a call early, with RC_CANCELLED unless it ends by itself just now; `done` comes as ever. */
+void http_client_cancel(struct http_client *client, struct http_call *call);
 
 #endif

@@ -28,7 +28,7 @@ enum {
 	 * A process that is stopped in the middle of a transaction loses it: the writer soon, since others wait for its
 	 * lock on the numbers.
 	 */
-	WRITER_IDLE_MS = 5000,
+	WRITER_IDLE_MS = 3000,
 	READER_IDLE_MS = 60000,
 	STATEMENT_TIMEOUT_MS = 60000,
 };

@@ -385,6 +385,14 @@ size_t cluster_count(struct cluster *cluster)
 	return count > 0 ? count : 1;
 }
 
+bool cluster_is_alive(struct cluster *cluster, int64_t process)
+{
+	lock_take(&cluster->mu);
+	bool alive = peer_find_locked(cluster, process) != NULL;
+	lock_drop(&cluster->mu);
+	return alive;
+}
+
 static bool owner_locked(struct cluster *cluster, size_t slot, struct cluster_owner *ret_owner) REQUIRES(cluster->mu)
 {
 	int64_t process = cluster->slots[slot];
@@ -393,6 +401,7 @@ static bool owner_locked(struct cluster *cluster, size_t slot, struct cluster_ow
 	const struct peer *peer = peer_find_locked(cluster, process);
 	if (!peer)
 		return false;
+	ret_owner->process = process;
 	ret_owner->is_self = process == cluster->process;
 	memcpy(ret_owner->address, peer->address, sizeof ret_owner->address);
 	memcpy(ret_owner->secret, peer->secret, sizeof ret_owner->secret);

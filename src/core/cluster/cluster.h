@@ -54,11 +54,15 @@ size_t cluster_count(struct cluster *cluster);
 
 struct cluster_owner {
 	bool is_self;
+	int64_t process;
 	char address[CLUSTER_ADDRESS_MAX + 1];
 	char secret[CLUSTER_SECRET_CHARS + 1];
 };
 /* Who writes to the room. Waits, for at most the time of a take-over, while nobody does. RC_BUSY: still nobody. */
 MUST_CHECK enum rc cluster_owner_of(struct cluster *cluster, str room_id, struct cluster_owner *ret_owner);
+
+/* False: the process has ended, or was ended. */
+bool cluster_is_alive(struct cluster *cluster, int64_t process);
 
 /* In constant time: whether this is our secret, which only another process of this server can know. */
 bool cluster_is_secret(const struct cluster *cluster, str secret);
