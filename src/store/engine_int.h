@@ -39,11 +39,6 @@ struct engine {
 	const char *(*message)(const struct conn *conn);
 	/* Each run() waits for its outcome, from now on or no more. NULL where they always do. */
 	void (*set_careful)(struct conn *conn, bool careful);
-	/*
-	 * Whether a transaction whose commit was not answered took place, asked on a new connection. NULL where the
-	 * answer cannot be lost.
-	 */
-	enum rc (*was_committed)(struct conn *conn, int64_t transaction, bool *ret_committed);
 };
 
 extern const struct engine engine_sqlite, engine_postgres;

@@ -137,16 +137,18 @@ static void notification_hear(void *self, str text)
 		line_hear(&store->listener, line);
 }
 
-bool store_has_position(struct store *store, int64_t pos)
+enum rc store_has_position(struct store *store, int64_t pos, bool *ret_has)
 {
 	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
 	int64_t now;
-	if (pos <= store_committed_pos(store))
-		return true;
-	if (!store->engine->is_shared || txn_ro_begin(store, &txn) != RC_OK || txn_committed_pos(txn, &now) != RC_OK)
-		return false;
+	*ret_has = pos <= store_committed_pos(store);
+	if (*ret_has || !store->engine->is_shared)
+		return RC_OK;
+	TRY(txn_ro_begin(store, &txn));
+	TRY(txn_committed_pos(txn, &now));
 	position_raise(store, now);
-	return pos <= now;
+	*ret_has = pos <= now;
+	return RC_OK;
 }
 
 static void everything_hear(struct store *store)

@@ -447,14 +447,6 @@ static enum rc postgres_open(struct conn *conn, const struct store *store, enum 
 	return RC_OK;
 }
 
-static enum rc postgres_was_committed(struct conn *conn, int64_t transaction, bool *ret_committed)
-{
-	struct query CLEANUP(query_close) q = query_open(conn, STMT_transaction_status, &I(transaction), 1);
-	enum rc rc = query_step(&q);
-	*ret_committed = rc == RC_OK && str_eq(col_text(&q, 0), STR("committed"));
-	return rc == RC_NOT_FOUND ? RC_OK : rc;
-}
-
 const struct engine engine_postgres = {
     .name = "PostgreSQL",
     .is_shared = true,
@@ -472,5 +464,4 @@ const struct engine engine_postgres = {
     .message = postgres_message,
     .is_lost = postgres_is_lost,
     .set_careful = postgres_set_careful,
-    .was_committed = postgres_was_committed,
 };

@@ -66,7 +66,7 @@ int64_t txn_next_pos(struct txn_rw *txn);
  * Whether a position has been reached, which another process may have told a client of before this one heard: asks the
  * database when in doubt.
  */
-bool store_has_position(struct store *store, int64_t pos);
+MUST_CHECK enum rc store_has_position(struct store *store, int64_t pos, bool *ret_has);
 /* Of several processes over one database, the number of this one; 0: there are no others. */
 int64_t store_process(const struct store *store);
 

@@ -107,6 +107,7 @@ struct writer {
 	struct txn_rw txn;
 	struct job_list interactive, background; /* taken from `jobs`, not yet run */
 	struct numbers on_disk;                  /* what the table `numbers` holds */
+	int64_t id, group;                       /* ours among all writers, and the number of our last group */
 	int64_t fence;                           /* the one seen when our process was last found alive */
 	struct outgoing_news news;               /* of the group */
 	bool started;

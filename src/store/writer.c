@@ -23,7 +23,6 @@ struct group {
 	bool has_interactive, has_background;
 	bool has_begun;
 	bool is_careful;     /* with savepoints */
-	int64_t transaction; /* the engine's number */
 	enum rc rc;          /* of the whole transaction */
 };
 
@@ -137,24 +136,23 @@ static enum rc fence_check(struct store *store, int64_t fence)
 	return rc == RC_NOT_FOUND ? RC_FENCED : rc;
 }
 
-static enum rc numbers_take(struct store *store, int64_t *ret_transaction)
+static enum rc numbers_take(struct store *store)
 {
 	struct writer *w = &store->writer;
 	struct query CLEANUP(query_close) q = query_open(&w->conn, STMT_numbers_take, NULL, 0);
 	TRY(query_step(&q));
 	w->on_disk = w->txn.numbers =
 	    (struct numbers){.pos = col_i64(&q, 0), .event = col_i64(&q, 1), .node_end = col_i64(&q, 2)};
-	*ret_transaction = col_i64(&q, 4);
 	return fence_check(store, col_i64(&q, 3));
 }
 
 static enum rc transaction_begin_once(struct store *store, struct group *group)
 {
 	struct writer *w = &store->writer;
-	group->transaction = 0;
+	w->group++; /* each attempt has a number of its own */
 	TRY(conn_run(&w->conn, STMT_begin_immediate));
 	if (store->engine->is_shared)
-		TRY(numbers_take(store, &group->transaction));
+		TRY(numbers_take(store));
 	group->before = w->txn.numbers;
 	group->has_begun = true;
 	news_clear(&w->news);
@@ -230,6 +228,8 @@ static enum rc transaction_commit(struct store *store, const struct group *group
 		return conn_run(&w->conn, STMT_rollback); /* nothing to keep: no write, no sync */
 	TRY(numbers_write(store));
 	TRY(news_send(&w->txn));
+	if (store->engine->is_shared)
+		TRY(RUN(&w->txn, writer_commit, I(w->id), I(w->group)));
 	FAULT("store.group.before_commit");
 	if (FAULT_FAILS("store.commit"))
 		return RC_IO;
@@ -282,16 +282,16 @@ static enum rc group_again(struct store *store, struct group *group)
 	return rc;
 }
 
-/* The connection was lost, maybe in the commit. */
-static enum rc outcome_ask(struct store *store, const struct group *group, bool *ret_committed)
+/* The connection was lost, maybe in the commit, of which the answer did not come. */
+static enum rc outcome_ask(struct store *store, bool *ret_committed)
 {
-	struct conn *conn = &store->writer.conn;
-	int64_t deadline_ms = clock_mono_ms(&clock_system) + WRITER_CONNECT_MS;
+	struct writer *w = &store->writer;
+	int64_t deadline_ms = clock_mono_ms(&clock_system) + WRITER_CONNECT_MS, group = 0;
 	*ret_committed = false;
-	if (group->transaction == 0)
-		return RC_OK;
-	TRY(conn_renew(conn, store, CONN_WRITER, deadline_ms));
-	return store->engine->was_committed(conn, group->transaction, ret_committed);
+	TRY(conn_renew(&w->conn, store, CONN_WRITER, deadline_ms));
+	enum rc rc = NUMBER(&w->txn.ro, &group, writer_committed, I(w->id));
+	*ret_committed = rc == RC_OK && group == w->group;
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
 /*
@@ -305,7 +305,7 @@ static enum rc group_save(struct store *store, struct group *group, enum rc rc)
 		bool committed = false, was_careful = group->is_careful;
 		transaction_undo(store, group);
 		if (rc == RC_UNAVAILABLE)
-			TRY(outcome_ask(store, group, &committed));
+			TRY(outcome_ask(store, &committed));
 		if (committed) {
 			store->writer.txn.numbers = after;
 			return RC_OK;
@@ -391,10 +391,10 @@ enum rc writer_start(struct store *store, struct fail *fail)
 	queue_init(&w->jobs);
 	job_list_init(&w->interactive);
 	job_list_init(&w->background);
-	int64_t transaction;
+	w->id = (int64_t)(rng_u64(store->config.rng) >> 1);
 	enum rc rc = conn_run(&w->conn, STMT_begin_immediate);
 	if (rc == RC_OK)
-		rc = numbers_take(store, &transaction);
+		rc = numbers_take(store);
 	if (rc == RC_OK)
 		rc = tag_read(store);
 	if (rc == RC_OK)
@@ -411,6 +411,14 @@ enum rc writer_start(struct store *store, struct fail *fail)
 	return RC_OK;
 }
 
+/* A row that stays is of no harm. */
+static void writer_sign_off(struct writer *w)
+{
+	int64_t changes;
+	if (RUN_COUNTED(&w->txn, &changes, writer_end, I(w->id)) != RC_OK)
+		LOG(LOG_DEBUG, "store", "cannot sign off", LOG_STR("reason", str_of(conn_message(&w->conn))));
+}
+
 void writer_stop(struct store *store)
 {
 	struct writer *w = &store->writer;
@@ -421,6 +429,8 @@ void writer_stop(struct store *store)
 		queue_destroy(&w->jobs);
 	}
 	acks_stop(&w->acks);
+	if (store->engine && store->engine->is_shared && w->conn.engine)
+		writer_sign_off(w);
 }
 
 void store_submit(struct store *store, struct write_job *job)

@@ -28,6 +28,7 @@ struct cluster {
 	size_t peer_count GUARDED_BY(mu);
 	int64_t slots[SLOT_COUNT] GUARDED_BY(mu);         /* the process of each */
 	bool giving[SLOT_COUNT] GUARDED_BY(mu);           /* ours, but no longer for new operations */
+	int64_t looked_ms GUARDED_BY(mu);                 /* monotonic: the last look that succeeded */
 	bool look GUARDED_BY(mu);
 	bool stopping GUARDED_BY(mu);
 	unsigned tries[SLOT_COUNT];                       /* of settling; the thread's */
@@ -99,12 +100,23 @@ static bool is_dead(struct cluster *cluster, const struct process_row *row, int6
 	return dead;
 }
 
+/* When nobody could beat, or this process could not look, beats have stood still for no fault of theirs. */
+static void peers_excuse(struct cluster *cluster, int64_t now_ms)
+{
+	lock_take(&cluster->mu);
+	bool was_blind = now_ms - cluster->looked_ms > cluster->config.lease_ms / 2;
+	for (size_t i = 0; i < cluster->peer_count && was_blind; i++)
+		cluster->peers[i].seen_ms = now_ms;
+	lock_drop(&cluster->mu);
+}
+
 static enum rc dead_end(struct txn_rw *txn, struct tick *tick)
 {
 	struct cluster *cluster = tick->cluster;
 	int64_t now_ms = clock_mono_ms(cluster->config.clock);
 	size_t alive = 0;
 	tick->ended_count = 0;
+	peers_excuse(cluster, now_ms);
 	for (size_t i = 0; i < tick->count; i++) {
 		if (!is_dead(cluster, &tick->rows[i], now_ms)) {
 			tick->rows[alive++] = tick->rows[i];
@@ -200,6 +212,7 @@ static bool view_take(struct cluster *cluster, const struct tick *tick)
 		text_copy(peers[i].secret, CLUSTER_SECRET_CHARS, row->secret);
 		changed = changed || !known;
 	}
+	cluster->looked_ms = now_ms;
 	memcpy(cluster->peers, peers, tick->count * sizeof peers[0]);
 	cluster->peer_count = tick->count;
 	memcpy(cluster->slots, tick->slots, sizeof cluster->slots);

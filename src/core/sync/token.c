@@ -18,7 +18,9 @@ enum rc sync_since_parse(struct syncs *syncs, str token, struct sync_position *r
 	right = right && str_split(&rest, '_', &pos) && str_to_i64(pos, 0, INT64_MAX, &since.pos);
 	right = right && str_split(&rest, '_', &serial) && str_to_i64(serial, 0, INT64_MAX, &since.typing_serial);
 	right = right && str_split(&rest, '_', &tag) && !rest.p && str_eq(tag, syncs->tag);
-	if (!right || !store_has_position(syncs->config.store, since.pos))
+	if (right)
+		TRY(store_has_position(syncs->config.store, since.pos, &right));
+	if (!right)
 		return fail_set(fail, RC_INVALID_PARAM, "since: this is not a sync token of this server");
 	*ret_since = since;
 	return RC_OK;

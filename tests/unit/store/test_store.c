@@ -422,7 +422,6 @@ static bool may_scan(enum statement statement)
 	    STMT_slots_get,
 	    STMT_slots_leave,
 	    STMT_migration_lock,
-	    STMT_transaction_status,
 	    STMT_numbers_set,
 	    STMT_tag_get,
 	    STMT_tag_set,
