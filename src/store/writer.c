@@ -391,7 +391,8 @@ enum rc writer_start(struct store *store, struct fail *fail)
 	queue_init(&w->jobs);
 	job_list_init(&w->interactive);
 	job_list_init(&w->background);
-	w->id = (int64_t)(rng_u64(store->config.rng) >> 1);
+	if (store->engine->is_shared)
+		w->id = (int64_t)(rng_u64(&rng_system) >> 1);
 	enum rc rc = conn_run(&w->conn, STMT_begin_immediate);
 	if (rc == RC_OK)
 		rc = numbers_take(store);
