@@ -56,6 +56,7 @@ class _Factory:
                 problems.append(str(problem))
             finally:
                 server.kill()
+                server.database.drop()
                 _living.remove(server)
         assert not problems, "\n".join(problems)
 

@@ -11,6 +11,8 @@ import time
 
 import requests
 
+from .database import Database
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 START_LIMIT_S = 20
 STOP_LIMIT_S = 10
@@ -63,6 +65,7 @@ class Server:
         self.directory = pathlib.Path(directory)
         self.data = self.directory / "data"
         self.log_path = self.directory / "server.log"
+        self.database = Database(self.data)
         self.settings = {**DEFAULT_SETTINGS, **(settings or {})}
         self.env = env or {}
         self.name = name
@@ -79,7 +82,7 @@ class Server:
     def command(self):
         line = [binary(), "serve", "--listen", f"127.0.0.1:{self.port}", "--data", str(self.data),
                 "--server-name", self.name]
-        for key, value in self.settings.items():
+        for key, value in {**self.database.settings(), **self.settings}.items():
             line += ["--set", f"{key}={value}"]
         return line
 

@@ -1,0 +1,51 @@
+"""Where a server of the tests keeps its data: SQLite in its data directory, or a schema of PostgreSQL."""
+
+import os
+import pathlib
+import secrets
+import sqlite3
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
+
+import with_postgres  # noqa: E402
+
+SERVER = os.environ.get("EXEUNT_TEST_DATABASE", "")
+
+
+def is_on_postgres():
+    """tools/with_postgres.py says so."""
+    return bool(SERVER)
+
+
+class Database:
+    """That of one server, over all its restarts."""
+
+    def __init__(self, data):
+        self.path = pathlib.Path(data) / "exeunt.db"
+        self.schema = ""
+
+    def settings(self):
+        """What the server has to be told."""
+        if not is_on_postgres():
+            return {}
+        if not self.schema:
+            self.schema = "s" + secrets.token_hex(8)
+            with_postgres.sql(SERVER, f"CREATE SCHEMA {self.schema}")
+        return {"database.postgres": self.conninfo}
+
+    @property
+    def conninfo(self):
+        return f"{SERVER} options='-csearch_path={self.schema}'"
+
+    def drop(self):
+        if self.schema:
+            with_postgres.sql(SERVER, f"DROP SCHEMA {self.schema} CASCADE")
+            self.schema = ""
+
+    def sql(self, text):
+        """Rows; texts of PostgreSQL come in its escape format. Behind the server's back."""
+        if self.schema:
+            return with_postgres.sql(self.conninfo, "SET bytea_output=escape; " + text)
+        with sqlite3.connect(self.path) as connection:
+            return [[str(value) for value in row] for row in connection.execute(text).fetchall()]
