@@ -63,6 +63,9 @@ enum rc store_migrate(struct store *store, struct fail *fail)
 	do
 		rc = migrate_once(conn, &version, &done);
 	while (rc == RC_OK && done->number != 0);
+	if (rc == RC_OK && version == SCHEMA_UNFINISHED)
+		return fail_set(fail, RC_CONFLICT,
+		    "%s is an unfinished copy: finish it with 'exeunt migrate', or empty it", store->name);
 	if (rc == RC_OK && version > newest_version())
 		return fail_set(fail, RC_CONFLICT,
 		    "%s was written by a newer exeunt (schema %lld, this program knows up to %d)", store->name,

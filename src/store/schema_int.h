@@ -7,6 +7,9 @@ struct migration {
 	const char *sqlite, *postgres;
 };
 
+/* A version beyond all: the database is a copy that is not complete, see copy.h. */
+enum { SCHEMA_UNFINISHED = 1000000 };
+
 /* The last one has the number 0 and no statements. */
 extern const struct migration migrations[];
 

@@ -327,11 +327,14 @@ static enum rc sign_on(struct txn_rw *txn, void *arg, struct fail *fail)
 	TRY(process_each(txn_reading(txn), &arena, &rows, &count));
 	if (count >= CLUSTER_PROCESSES_MAX)
 		return fail_set(fail, RC_CONFLICT, "there are %zu processes over this database already", count);
-	for (size_t i = 0; i < count; i++)
-		if (!str_eq(rows[i].key_id, config->key_id))
+	for (size_t i = 0; i < count; i++) {
+		if (str_eq(rows[i].address, on->address)) /* our own predecessor: the address is ours now */
+			TRY(process_end(txn, rows[i].process));
+		else if (!str_eq(rows[i].key_id, config->key_id))
 			return fail_set(fail, RC_CONFLICT,
 			    "the process at %.*s has the signing key %.*s, this one %.*s: all need the same (server.signing_key)",
 			    STR_ARG(rows[i].address), STR_ARG(rows[i].key_id), STR_ARG(config->key_id));
+	}
 	struct process_row row = {.address = on->address, .secret = self_secret(on->cluster),
 		.key_id = config->key_id};
 	return process_add(txn, &row, &on->process);

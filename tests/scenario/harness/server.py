@@ -71,6 +71,7 @@ class Server:
         self.name = name
         self.port = free_port()
         self.process = None
+        self.start_status = None
         self.allowed = []
         self._checked_bytes = 0
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -97,7 +98,11 @@ class Server:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, env=env, cwd=self.directory)
         if wait:
-            self.wait_ready()
+            try:
+                self.wait_ready()
+            except ServerDied:
+                if not fault or self.start_status != -signal.SIGKILL:
+                    raise   # else the fault point came while starting: wait_killed() says so
         return self
 
     def wait_ready(self):
@@ -105,6 +110,7 @@ class Server:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 code, self.process = self.process.returncode, None
+                self.start_status = code
                 raise ServerDied(f"the server ended with {code} while starting\n{self.log_tail()}")
             try:
                 if requests.get(self.url + "/health", timeout=2).status_code == 200:
@@ -141,6 +147,8 @@ class Server:
 
     def wait_killed(self, limit_s=30):
         """Waits for the death by a fault point; returns whether it came."""
+        if self.process is None:
+            return True
         try:
             code = self.process.wait(limit_s)
         except subprocess.TimeoutExpired:
