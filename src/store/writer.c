@@ -430,7 +430,7 @@ void writer_stop(struct store *store)
 		queue_destroy(&w->jobs);
 	}
 	acks_stop(&w->acks);
-	if (store->engine && store->engine->is_shared && w->conn.engine)
+	if (store->engine && store->engine->is_shared && w->conn.engine && w->id)
 		writer_sign_off(w);
 }
 
