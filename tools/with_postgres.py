@@ -124,6 +124,18 @@ def sql(conninfo, text):
     return [line.split("\t") for line in done.stdout.splitlines()]
 
 
+def dump(conninfo, schema):
+    """One schema as a script."""
+    done = subprocess.run([program("pg_dump"), "-n", schema, "--no-owner", "--inserts", "--rows-per-insert=500",
+                           "-d", conninfo], stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout
+
+
+def restore(conninfo, script):
+    subprocess.run([program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", conninfo], input=script,
+                   stdout=subprocess.DEVNULL, text=True, check=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--durable", action="store_true", help="sync to disk as a real server does")

@@ -50,10 +50,8 @@ def exeunt(tmp_path):
         line = [binary(), *words]
         if on is not None:
             is_server = isinstance(on, Server)
-            line += ["--data", str(on.data if is_server else on)]
+            line += on.at() if is_server else ["--data", str(on)]
             line += ["--server-name", on.name if is_server else "localhost"]
-            for key, value in on.database.settings().items() if is_server else ():
-                line += ["--set", f"{key}={value}"]
         env = {key: value for key, value in os.environ.items() if key != "EXEUNT_FAULT"}
         done = subprocess.run(line, input=stdin, capture_output=True, text=True, cwd=tmp_path,
                               timeout=LIMIT_S, env={**env, **more.pop("env", {})}, **more)

@@ -1,10 +1,9 @@
 """exeunt check on data that somebody damaged by hand."""
 
-import sqlite3
-
 import pytest
 
 from harness.client import Client, unique
+from harness.database import on_sqlite_only
 
 JOIN = 1
 
@@ -24,10 +23,8 @@ def ended(exeunt, make_server):
 
 
 def damage(server, *statements):
-    with sqlite3.connect(server.data / "exeunt.db") as database:
-        for statement in statements:
-            assert database.execute(statement).rowcount > 0
-    database.close()
+    for statement in statements:
+        server.database.sql(statement)
 
 
 def test_an_ended_account_in_a_room_is_found(exeunt, ended):
@@ -45,6 +42,7 @@ def test_a_room_that_waits_for_another_try_is_no_damage(exeunt, ended):
     assert "is still in" not in exeunt("check", on=ended).out
 
 
+@on_sqlite_only
 def test_a_database_that_is_none_is_told(exeunt, ended):
     for name in ("exeunt.db", "exeunt.db-wal", "exeunt.db-shm"):
         (ended.data / name).unlink(missing_ok=True)

@@ -102,7 +102,7 @@ def test_a_password_is_asked_for_on_a_terminal_only(exeunt, tmp_path):
 def test_data_of_another_server_name_are_refused(exeunt, make_server):
     server = make_server(name="example.org")
     server.stop()
-    exeunt("user", "list", "--data", str(server.data)).expect(
+    exeunt("user", "list", *server.at()).expect(
         1, "belong to the server example.org, not localhost", "--server-name example.org")
 
 
@@ -141,7 +141,7 @@ def test_a_damaged_signing_key_is_told_and_kept(exeunt, make_server):
 
 def test_a_full_standard_output_is_a_failure(server):
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([binary(), "user", "list", "--data", str(server.data)], stdout=full,
+        done = subprocess.run([binary(), "user", "list", *server.at()], stdout=full,
                               stderr=subprocess.PIPE, text=True, timeout=30)
     assert done.returncode == 1 and "standard output" in done.stderr
 

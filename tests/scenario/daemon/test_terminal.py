@@ -100,7 +100,7 @@ def test_progress_of_a_deactivation_without_a_server(make_server):
     for _ in range(3):
         alice.create_room()
     server.stop()
-    terminal = Terminal("user", "deactivate", alice.localpart, "--data", str(server.data))
+    terminal = Terminal("user", "deactivate", alice.localpart, *server.at())
     assert terminal.end() == 0
     assert "leaving rooms: 3 of 3" in terminal.seen
     server.start()

@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from harness import uia
+from harness.database import is_on_postgres
 from harness.client import Client, unique
 from harness.rooms import ALL, MARKED, clone, wait_left
 from harness.sync import Syncer
@@ -49,6 +50,7 @@ class Prepared:
         server = self.make_server(SETTINGS, start=False)
         shutil.copytree(self.origin.data, server.data,
                         ignore=shutil.ignore_patterns("*.sock", "*socket*", "*.lock"))
+        server.database.copy_from(self.origin.database)
         return server
 
     def on(self, server):
@@ -158,6 +160,8 @@ def verify(server, prepared, status, acknowledged):
 
 def check_database(server):
     """On the stopped server's files."""
+    if is_on_postgres():
+        return
     databases = [path for path in server.data.rglob("*")
                  if path.is_file() and path.open("rb").read(16) == b"SQLite format 3\0"]
     assert databases, list(server.data.rglob("*"))
@@ -170,21 +174,12 @@ def check_database(server):
             connection.close()
 
 
-def end_life(server):
-    """Ends what the fault has not; whether the fault had."""
-    process, server.process = server.process, None
-    process.send_signal(signal.SIGTERM)     # of no effect on what is dying
-    code = process.wait(30)
-    assert code in (0, -signal.SIGKILL), f"ended with {code}\n{server.log_tail()}"
-    return code != 0
-
-
 def run(prepared, fault):
     """(whether it was killed, whether the deactivation stood, fault points reached)."""
     server = prepared.server()
     server.start(fault=fault, wait=False)
     status, acknowledged = live(server, prepared)
-    killed = end_life(server)
+    killed = server.end()
     reached = server.fault_hits()
     assert killed or status == 200
     server.start()
@@ -258,7 +253,7 @@ def test_killed_in_every_batch(make_server):
         server.start(fault="deactivation.batch.committed:1", wait=False)
         if wait_ready_or_killed(server):
             has_left(bob, alice.user_id, prepared.rooms)
-        if not end_life(server):
+        if not server.end():
             break
     server.start()
     assert verify(server, prepared, status, {})

@@ -8,6 +8,8 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
 
+import pytest  # noqa: E402
+
 import with_postgres  # noqa: E402
 
 SERVER = os.environ.get("EXEUNT_TEST_DATABASE", "")
@@ -16,6 +18,9 @@ SERVER = os.environ.get("EXEUNT_TEST_DATABASE", "")
 def is_on_postgres():
     """tools/with_postgres.py says so."""
     return bool(SERVER)
+
+
+on_sqlite_only = pytest.mark.skipif(is_on_postgres(), reason="about the files of SQLite")
 
 
 class Database:
@@ -43,6 +48,18 @@ class Database:
         if self.schema:
             with_postgres.sql(SERVER, f"DROP SCHEMA {self.schema} CASCADE")
             self.schema = ""
+
+    def copy_from(self, origin):
+        """As shutil.copytree() does for the files of SQLite; neither server runs."""
+        if not origin.schema:
+            return
+        self.settings()
+        tables = [row[0] for row in origin.sql(
+            f"SELECT table_name FROM information_schema.tables WHERE table_schema='{origin.schema}'")]
+        dump = with_postgres.dump(SERVER, origin.schema)
+        assert tables and "CREATE TABLE" in dump
+        with_postgres.sql(SERVER, f"DROP SCHEMA {self.schema} CASCADE")
+        with_postgres.restore(SERVER, dump.replace(origin.schema, self.schema))
 
     def sql(self, text):
         """Rows; texts of PostgreSQL come in its escape format. Behind the server's back."""

@@ -80,6 +80,13 @@ class Server:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
+    def at(self):
+        """The words by which a subcommand finds the data."""
+        words = ["--data", str(self.data)]
+        for key, value in self.database.settings().items():
+            words += ["--set", f"{key}={value}"]
+        return words
+
     def command(self):
         line = [binary(), "serve", "--listen", f"127.0.0.1:{self.port}", "--data", str(self.data),
                 "--server-name", self.name]
@@ -156,6 +163,16 @@ class Server:
         self.process = None
         assert code == -signal.SIGKILL, f"ended with {code}, not by SIGKILL\n{self.log_tail()}"
         return True
+
+    def end(self):
+        """Ends it with SIGTERM; whether a fault point had killed it, or did so now."""
+        if self.process is None:
+            return True
+        process, self.process = self.process, None
+        process.send_signal(signal.SIGTERM)     # of no effect on what is dying
+        code = process.wait(30)
+        assert code in (0, -signal.SIGKILL), f"ended with {code}\n{self.log_tail()}"
+        return code != 0
 
     def restart(self, fault=None, clean=True):
         if clean:

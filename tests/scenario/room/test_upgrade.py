@@ -421,7 +421,8 @@ def test_kill_at_every_point(make_server):
         except OSError:
             pass
         killed = server.wait_killed(0.05 if answer is not None else 10)
-        server.start() if killed else server.restart()
+        killed = killed or server.end()
+        server.start()
         tombstone = content(bob, room, "m.room.tombstone")
         rooms = alice.get("joined_rooms").ok()["joined_rooms"]
         if tombstone is None:

@@ -8,8 +8,10 @@ import requests
 
 from harness import uia
 from harness.client import Client, unique
+from harness.database import on_sqlite_only
 from harness.rooms import assert_one_marked_leave, history, wait_left
 
+pytestmark = on_sqlite_only
 SIZE = "8m"
 SENDS_MAX = 4000
 BODY = "x" * 20000
