@@ -16,6 +16,8 @@ static const struct option_row rows[] = {
 	{OPTION_PASSWORD_FILE, STR_INIT("--password-file"), "FILE",
 	 "Read the password from the first line of FILE; - is standard input."},
 	{OPTION_EXAMPLE, STR_INIT("--example"), NULL, "Print the commented example of a configuration file, check nothing."},
+	{OPTION_FROM, STR_INIT("--from"), "DATABASE", "What is copied."},
+	{OPTION_TO, STR_INIT("--to"), "PLACE", "Where it is copied to."},
 };
 
 const struct option_row *option_rows(size_t *ret_count)
@@ -87,8 +89,14 @@ static enum rc defer(struct parsing *parsing, const char *setting, str value)
 
 static enum rc parse_row(struct parsing *parsing, const struct word *word, const struct option_row *row)
 {
-	parsing->options->given |= (unsigned)row->option;
-	return row->value ? value_of(parsing, word, &parsing->options->password_path) : no_value(parsing, word);
+	struct options *options = parsing->options;
+	options->given |= (unsigned)row->option;
+	if (!row->value)
+		return no_value(parsing, word);
+	str *value = row->option == OPTION_FROM ? &options->from
+		   : row->option == OPTION_TO   ? &options->to
+						: &options->password_path;
+	return value_of(parsing, word, value);
 }
 
 static enum rc parse_flag(struct parsing *parsing, const struct word *word, bool *flag)

@@ -20,6 +20,8 @@ enum option {
 	OPTION_ROOMS = 1 << 3,         /* deactivation show, check */
 	OPTION_PASSWORD_FILE = 1 << 4, /* user add, user reset-password */
 	OPTION_EXAMPLE = 1 << 5,       /* check */
+	OPTION_FROM = 1 << 6,          /* migrate */
+	OPTION_TO = 1 << 7,            /* migrate, backup */
 };
 
 struct option_row {
@@ -38,6 +40,7 @@ struct options {
 	unsigned given;             /* of enum option */
 	str config_path;            /* empty: no configuration file */
 	str password_path;          /* of --password-file; "-" is standard input */
+	str from, to;               /* of --from and --to */
 	str deferred[DEFERRED_MAX]; /* "section.name=value": they win over the file, so they wait for it */
 	size_t deferred_count;
 };

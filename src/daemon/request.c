@@ -127,6 +127,12 @@ int command_done(const struct command_call *call, enum rc rc, struct fail *fail)
 	return rc == RC_OK ? EXIT_DONE : command_failed(call, fail);
 }
 
+int command_misused(const struct command_call *call, const struct fail *fail)
+{
+	int status = command_failed(call, fail);
+	return status == EXIT_DONE ? status : EXIT_USAGE;
+}
+
 int64_t json_get_integer(json object, str key)
 {
 	int64_t value = 0;

@@ -43,6 +43,9 @@ static inline bool wants(const struct command_call *call, enum option option)
 /* Ends a command: what was printed must have arrived (a full disk, a closed pipe). */
 MUST_CHECK int command_done(const struct command_call *call, enum rc rc, struct fail *fail);
 
+/* What was asked for cannot be: the sentence on standard error, and EXIT_USAGE. */
+MUST_CHECK int command_misused(const struct command_call *call, const struct fail *fail);
+
 int64_t json_get_integer(json object, str key); /* 0 when absent */
 bool json_get_true(json object, str key);
 
