@@ -26,7 +26,7 @@ enum {
 	PASSES_MAX = 4,        /* of the thread, each over what came in during the last one */
 	REST_SMALL_PAGES = 64, /* not worth another pass */
 	RETRY_PAGES = 128,     /* after a restart that met a reader of the old WAL */
-	READERS_WAIT_LONG_MS = 1000, /* for readers, when the WAL has become absurdly long */
+	READERS_WAIT_LONG_MS = 100, /* when the WAL has become absurdly long: who reads longer is a backup */
 };
 
 static enum rc checkpoint(struct conn *conn, int mode, int *ret_log, int *ret_copied)

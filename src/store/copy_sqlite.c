@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4200, CACHE_KIB = 16384 };
+enum { PATH_BYTES = 4200, CACHE_KIB = 65536 };
 
 struct sqlite_side {
 	sqlite3 *db;
@@ -103,6 +103,7 @@ static enum rc configure(struct side *side)
 	TRY(exec(side, sql));
 	if (side->is_target)
 		return exec(side, "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+				  "PRAGMA wal_autocheckpoint=32768;" /* 128 MiB: random pages of indices meet there */
 				  "BEGIN IMMEDIATE; COMMIT");
 	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_file_control(db, NULL, SQLITE_FCNTL_PERSIST_WAL, &persist);
