@@ -99,19 +99,22 @@ static enum rc print_report(struct arena *arena, const struct copy_report *repor
 	return RC_OK;
 }
 
-static enum rc migrate(struct command_call *call, struct arena *arena, struct fail *fail)
+static enum rc places_read(struct command_call *call, struct copy_config *config, struct fail *fail)
+{
+	if (!wants(call, OPTION_FROM) || !wants(call, OPTION_TO))
+		return fail_set(fail, RC_MISSING_PARAM, "it needs --from DATABASE and --to DATABASE");
+	TRY(place_read(call, "--from", call->options->from, &config->from, fail));
+	return place_read(call, "--to", call->options->to, &config->to, fail);
+}
+
+static enum rc migrate(struct copy_config *config, struct arena *arena, struct fail *fail)
 {
 	struct migration_run run = {.began_ms = clock_mono_ms(&clock_system)};
 	struct copy_report report;
-	struct copy_config config = {
-	    .beat_wait_ms = call->options->settings.cluster_lease_ms,
-	    .progress = on_progress,
-	    .self = &run,
-	};
-	TRY(place_read(call, "--from", call->options->from, &config.from, fail));
-	TRY(place_read(call, "--to", call->options->to, &config.to, fail));
+	config->progress = on_progress;
+	config->self = &run;
 	TRY(crypto_init());
-	enum rc rc = store_copy(&config, arena, &report, fail);
+	enum rc rc = store_copy(config, arena, &report, fail);
 	if (run.has_begun)
 		running_end(&run.running);
 	TRY(rc);
@@ -122,11 +125,10 @@ int command_migrate(struct command_call *call)
 {
 	struct fail fail = {0};
 	struct arena CLEANUP(arena_release) arena;
-	if (!wants(call, OPTION_FROM) || !wants(call, OPTION_TO)) {
-		(void)fail_set(&fail, RC_MISSING_PARAM, "it needs --from DATABASE and --to DATABASE");
-		return command_misused(call, &fail);
-	}
+	struct copy_config config = {.beat_wait_ms = call->options->settings.cluster_lease_ms};
 	arena_init(&arena, MIGRATE_ARENA_BYTES);
-	enum rc rc = migrate(call, &arena, &fail);
+	if (places_read(call, &config, &fail) != RC_OK)
+		return command_misused(call, &fail);
+	enum rc rc = migrate(&config, &arena, &fail);
 	return command_done(call, rc, &fail);
 }
