@@ -4,12 +4,17 @@
  *
  * A connection of its own keeps one view of the database and copies it a megabyte at a time, with pauses. It takes no
  * lock that a writer waits for; but as long as it runs, the WAL cannot start again at its beginning, and grows.
+ *
+ * In the copy the stream positions go on BACKUP_POSITIONS_SKIPPED later. Restored, it would otherwise give positions out
+ * once more that clients were given after the backup, and these would never see what has them then.
  */
 #ifndef EXEUNT_STORE_BACKUP_H
 #define EXEUNT_STORE_BACKUP_H
 
 #include "base/rc.h"
 #include "base/str.h"
+
+enum { BACKUP_POSITIONS_SKIPPED = 1000000000 };
 
 struct backup_config {
 	str sqlite_directory; /* holds exeunt.db */
@@ -21,7 +26,7 @@ struct backup_config {
 
 struct backup_report {
 	int64_t bytes;
-	int64_t pos; /* the newest stream position in it */
+	int64_t pos; /* the newest stream position that something in it has */
 };
 
 /*

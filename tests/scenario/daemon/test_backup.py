@@ -11,6 +11,7 @@ import with_postgres
 from harness import database
 from harness.client import Client, unique
 from harness.database import on_sqlite_only
+from harness.sync import Syncer
 
 SENDERS = 4
 on_postgres_only = pytest.mark.skipif(not database.is_on_postgres(), reason="about the tools of PostgreSQL")
@@ -64,6 +65,15 @@ def events_of(client, room):
             return found
 
 
+def assert_goes_on(server, senders, syncer):
+    """A client that saw more than the backup holds sees what comes after the restore."""
+    client, room = senders.clients[0], senders.rooms[0]
+    syncer.client = Client(server, client.user_id, client.token)
+    syncer.step()
+    for n in range(3):
+        syncer.until_event(room, syncer.client.send(room, f"new {n}", txn=unique("new")))
+
+
 def assert_restored(server, senders, acknowledged, key):
     """Every message acknowledged before the backup began; of each room the beginning, without a gap."""
     for client, room in zip(senders.clients, senders.rooms):
@@ -84,6 +94,8 @@ def test_under_write_load(exeunt, make_server, tmp_path):
         acknowledged = list(senders.acknowledged)
         result = exeunt("backup", "--to", str(tmp_path / "backup"), on=server)
         during = len(senders.acknowledged) - len(acknowledged)
+    syncer = Syncer(senders.clients[0])
+    syncer.step()
     result.ok("exeunt.db", "signing.key", "server_name", "Not in it: the configuration file")
     assert during > 0
     assert names(tmp_path / "backup") == ["exeunt.db", "server_name", "signing.key"]
@@ -96,6 +108,7 @@ def test_under_write_load(exeunt, make_server, tmp_path):
     restored = make_server(start=False)
     shutil.copytree(tmp_path / "backup", restored.data)
     restored.start()
+    assert_goes_on(restored, senders, syncer)
     assert_restored(restored, senders, acknowledged, key)
     exeunt("check", on=restored).ok("The data is in order.")
 
@@ -188,6 +201,8 @@ def test_dump_and_restore_as_documented(exeunt, make_server, tmp_path):
         subprocess.run([with_postgres.program("pg_dump"), "--format=custom", "--no-owner", f"--file={dumped}",
                         f"--schema={server.database.schema}", f"--dbname={database.SERVER}"], check=True)
         key = (server.data / "signing.key").read_bytes()
+    syncer = Syncer(senders.clients[0])
+    syncer.step()
     server.stop()
     restored_name = unique("restored")
     with_postgres.sql(database.SERVER, f"CREATE DATABASE {restored_name}")
@@ -202,7 +217,9 @@ def test_dump_and_restore_as_documented(exeunt, make_server, tmp_path):
         told = f"{conninfo} options='-csearch_path={server.database.schema}'"
         restored.settings["database.postgres"] = told
         restored.database.settings = lambda: {"database.postgres": told}
+        with_postgres.sql(told, "UPDATE numbers SET pos=pos+1000000000")
         restored.start()
+        assert_goes_on(restored, senders, syncer)
         assert_restored(restored, senders, acknowledged, key)
         exeunt("check", "--rooms", on=restored).ok("The data is in order.", "The rooms are in order.")
         restored.stop()
