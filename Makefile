@@ -26,6 +26,10 @@ check-walls: ## only the walls: layers, banned calls, sizes, headers, one SQL ro
 	@$(TESTS)
 	@$(PYTHON) tools/check.py walls
 
+check-postgres: ## the tests that touch a database again, on PostgreSQL, and several processes over one
+	@$(TESTS) --postgres
+	@$(PYTHON) tools/check.py postgres
+
 check-sanitizers: ## the tests again under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(TESTS)
 	@$(PYTHON) tools/check.py sanitizers
@@ -61,5 +65,5 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | \
 		while IFS='	' read -r name text; do printf 'make %-18s %s\n' "$$name" "$$text"; done
 
-.PHONY: all demo check check-walls check-sanitizers check-tsan check-clang check-clients check-differential tidy \
+.PHONY: all demo check check-walls check-postgres check-sanitizers check-tsan check-clang check-clients check-differential tidy \
 	install clean help

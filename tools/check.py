@@ -18,6 +18,8 @@ import tempfile
 import time
 import xml.etree.ElementTree
 
+import with_postgres
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PYTHON = ROOT / ".venv" / "bin" / "python"
 ORACLE_PYTHON = ROOT / ".venv-oracle" / "bin" / "python"
@@ -80,13 +82,13 @@ def build(form, tally):
     return good
 
 
-def meson_tests(form, tally):
+def meson_tests(form, tally, env=None, options=()):
     """The unit tests and the replayed corpora of the fuzz targets."""
     folder = BUILDS[form][0]
     log = ROOT / folder / "meson-logs" / "testlog.json"
     log.unlink(missing_ok=True)
-    code = run(["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", "--quiet"],
-               SANITIZER_ENV)
+    code = run(["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", "--quiet", *options],
+               {**SANITIZER_ENV, **(env or {})})
     results = []
     if log.exists():
         results = [json.loads(line)["result"] for line in log.read_text().splitlines()]
@@ -131,11 +133,11 @@ def walls(tally):
     pytest("tests of the walls", ["tests/walls"], tally)
 
 
-def scenarios(form, tally):
+def scenarios(form, tally, env=None):
     folder = BUILDS[form][0]
     say(f"scenarios against {folder}/exeunt")
     pytest(f"scenarios against {folder}/exeunt", ["tests/scenario"], tally,
-           {**SANITIZER_ENV, "EXEUNT_BIN": str(ROOT / folder / "exeunt")}, SIDE_BY_SIDE)
+           {**SANITIZER_ENV, **(env or {}), "EXEUNT_BIN": str(ROOT / folder / "exeunt")}, SIDE_BY_SIDE)
 
 
 def check(tally):
@@ -143,6 +145,16 @@ def check(tally):
     if build("plain", tally):
         meson_tests("plain", tally)
         scenarios("plain", tally)
+
+
+def postgres(tally):
+    """The tests that touch a database, on PostgreSQL. Several processes get a cluster of their own, which syncs to disk."""
+    if not build("plain", tally):
+        return
+    with with_postgres.Postgres() as cluster:
+        env = {"EXEUNT_TEST_DATABASE": cluster.conninfo()}
+        meson_tests("plain", tally, env, ["--suite", "store", "--suite", "core"])
+        scenarios("plain", tally, env)
 
 
 def sanitizers(tally):
@@ -183,7 +195,7 @@ def differential(tally):
               max(failed, int(result.returncode != 0)))
 
 
-PARTS = {part.__name__: part for part in (walls, check, sanitizers, tsan, clang, clients, differential)}
+PARTS = {part.__name__: part for part in (walls, check, postgres, sanitizers, tsan, clang, clients, differential)}
 
 
 def main():

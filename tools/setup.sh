@@ -5,6 +5,7 @@
 #   tools/setup.sh --dev      also clang, clang-format, clang-tidy and its sanitizer runtimes
 #   tools/setup.sh --tests    also the Python environment of the tests, in .venv
 #   tools/setup.sh --clients  also what the tests against real clients need (node, npm)
+#   tools/setup.sh --postgres also PostgreSQL, for the tests on it; no cluster is made
 #   tools/setup.sh --oracle   also the environment of the differential tests, in .venv-oracle
 #
 # Runs as root or through sudo. Says nothing and calls no package manager when nothing is missing.
@@ -155,6 +156,18 @@ clang_runtime() {
 	if has_candidate "libclang-rt-$major-dev"; then echo "libclang-rt-$major-dev"; fi
 }
 
+# install_postgres: the server's programs. The package would make a cluster and start it: not wanted.
+install_postgres() {
+	if compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then return 0; fi
+	install_packages postgresql-common
+	if ! compgen -G '/etc/postgresql/*' >/dev/null; then
+		as_root mkdir -p /etc/postgresql-common/createcluster.d
+		echo 'create_main_cluster = false' |
+			as_root_write /etc/postgresql-common/createcluster.d/exeunt-tests.conf
+	fi
+	install_packages postgresql
+}
+
 install_clients() {
 	if command -v node >/dev/null && command -v npm >/dev/null; then return 0; fi
 	install_packages nodejs npm
@@ -179,20 +192,22 @@ install_venv() {
 }
 
 main() {
-	local option dev=no tests=no clients=no oracle=no
+	local option dev=no tests=no clients=no oracle=no postgres=no
 	for option in "$@"; do
 		case $option in
 		--dev) dev=yes ;;
 		--tests) tests=yes ;;
 		--clients) clients=yes ;;
+		--postgres) postgres=yes ;;
 		--oracle) oracle=yes ;;
-		-h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
-		*) die "unknown option $option (known: --dev, --tests, --clients, --oracle)" ;;
+		-h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
+		*) die "unknown option $option (known: --dev, --tests, --clients, --postgres, --oracle)" ;;
 		esac
 	done
 	install_packages "${BUILD_PACKAGES[@]}"
 	if [ $dev = yes ]; then install_dev; fi
 	if [ $clients = yes ]; then install_clients; fi
+	if [ $postgres = yes ]; then install_postgres; fi
 	if [ $tests = yes ]; then install_venv .venv tests/requirements.txt; fi
 	if [ $oracle = yes ]; then install_venv .venv-oracle tests/differential/requirements.txt; fi
 }

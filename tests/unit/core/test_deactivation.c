@@ -194,6 +194,7 @@ static void a_stopped_runner_is_followed(void **state)
 static void failed_commits_are_tried_again(void **state)
 {
 	struct deact_rig *rig = *state;
+	only_on_sqlite(rig->room->store);
 	struct actor alice = rig_user(rig->room, "alice");
 	for (int k = 1; k <= 4; k++) {
 		str name = arena_printf(&rig->room->arena, "bob%d", k), rooms[12];
@@ -401,14 +402,13 @@ static void one_room_in_trouble_delays_only_itself(void **state)
 {
 	struct deact_rig *rig = *state;
 	struct actor alice = rig_user(rig->room, "alice"), bob = rig_user(rig->room, "bob");
-	const char *directory = rig->room->store->directory;
 	str rooms[9];
 	join_rooms(rig, &alice, &bob, rooms, COUNT_OF(rooms));
 	runner_open(rig, false);
 	accept_deactivation(rig, &bob, false);
 	int64_t poisoned = rig_row(rig->room, rooms[4]).room;
 	shut(rig);
-	tamper_poison_room(directory, poisoned);
+	tamper_poison_room(rig->room->store, poisoned);
 	open_again(rig);
 	struct deactivation job = wait_for(rig, bob.user, COUNT_OF(rooms) - 1);
 	assert_int_equal(job.left, COUNT_OF(rooms) - 1);
@@ -422,7 +422,7 @@ static void one_room_in_trouble_delays_only_itself(void **state)
 	assert_true(stuck.reason.n > 0 && stuck.next_try_ms > 0);
 	assert_int_equal(job_of(rig, bob.user).retrying, 1);
 	shut(rig);
-	tamper_cure(directory);
+	tamper_cure(rig->room->store);
 	open_again(rig);
 	clock_fake_advance(&rig->room->store->clock_fake, RETRY_MS * 8);
 	assert_int_equal(wait_finished(rig, bob.user).left, COUNT_OF(rooms));

@@ -115,6 +115,7 @@ static const struct damage {
 static void damage_is_told(void **state)
 {
 	struct room_rig *rig = *state;
+	only_on_sqlite(rig->store);
 	struct actor alice = rig_user(rig, "alice");
 	busy_room(rig, &alice, "12");
 	assert_in_order(rig);

@@ -123,6 +123,7 @@ static void two_users_leave_one_room(void **state)
 static void failed_commit_is_tried_again(void **state)
 {
 	struct room_rig *rig = *state;
+	only_on_sqlite(rig->store);
 	struct actor alice = rig_user(rig, "alice"), bob = rig_user(rig, "bob");
 	str rooms[20];
 	for (size_t i = 0; i < COUNT_OF(rooms); i++) {
@@ -257,6 +258,7 @@ static void a_batch_makes_way(void **state)
 {
 	enum { ROOMS = 60 };
 	struct room_rig *rig = *state;
+	only_on_sqlite(rig->store);
 	struct crowd *crowd = the_crowd = arena_new(&rig->arena, struct crowd);
 	crowd->rig = rig;
 	rig->clock = (struct clock){crowd_wall_ms, crowd_mono_ms, crowd};

@@ -86,6 +86,7 @@ static void many_senders_make_one_chain(void **state)
 static void failed_commit_loses_nothing_acknowledged(void **state)
 {
 	struct room_rig *rig = *state;
+	only_on_sqlite(rig->store);
 	struct sender senders[SENDERS];
 	struct actor alice = rig_user(rig, "alice");
 	str room_id = rig_room(rig, &alice, "{}");

@@ -58,6 +58,11 @@ void only_on_sqlite(const struct fixture *f)
 		skip(); /* about files and plans of SQLite */
 }
 
+int fixture_often(const struct fixture *f, int n)
+{
+	return is_on_postgres(f) && n > 100 ? n / 25 : n;
+}
+
 static void postgres_sql(const char *database, const char *sql)
 {
 	PGconn *db = PQconnectdb(database);

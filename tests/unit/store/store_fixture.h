@@ -50,6 +50,8 @@ void fixture_sql(struct fixture *f,
     const char *sql); /* through a connection of its own, behind the store's back */
 int64_t fixture_sql_number(struct txn_rw *txn, const char *sql); /* seen from within the transaction */
 void only_on_sqlite(const struct fixture *f); /* skips the test elsewhere */
+/* How often to do what takes a round trip each on PostgreSQL: `n`, there a part of it. */
+int fixture_often(const struct fixture *f, int n);
 struct txn_ro *fixture_read(struct fixture *f);
 
 int64_t fixture_user(struct fixture *f, const char *user_id); /* an account */

@@ -1,30 +1,27 @@
 #include "store_tamper.h"
 
-#include "base/test.h"
-
-#include <sqlite3.h>
 #include <stdio.h>
 
-static void run(const char *directory, const char *sql)
+static bool is_on_postgres(const struct fixture *f)
 {
-	char path[300];
-	sqlite3 *db;
-	snprintf(path, sizeof path, "%s/exeunt.db", directory);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	return f->database[0] != '\0';
 }
 
-void tamper_poison_room(const char *directory, int64_t room)
+void tamper_poison_room(struct fixture *f, int64_t room)
 {
-	char sql[200];
+	char sql[400];
 	snprintf(sql, sizeof sql,
-	         "CREATE TRIGGER poison BEFORE INSERT ON events WHEN NEW.room=%lld BEGIN SELECT RAISE(ABORT, 'poison'); END",
+	         is_on_postgres(f)
+	             ? "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	               " IF NEW.room=%lld THEN RAISE check_violation; END IF; RETURN NEW; END $$;"
+	               "CREATE TRIGGER poison BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION poison()"
+	             : "CREATE TRIGGER poison BEFORE INSERT ON events WHEN NEW.room=%lld"
+	               " BEGIN SELECT RAISE(ABORT, 'poison'); END",
 	         (long long)room);
-	run(directory, sql);
+	fixture_sql(f, sql);
 }
 
-void tamper_cure(const char *directory)
+void tamper_cure(struct fixture *f)
 {
-	run(directory, "DROP TRIGGER poison");
+	fixture_sql(f, is_on_postgres(f) ? "DROP TRIGGER poison ON events" : "DROP TRIGGER poison");
 }

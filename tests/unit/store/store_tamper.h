@@ -2,9 +2,9 @@
 #ifndef EXEUNT_TEST_STORE_TAMPER_H
 #define EXEUNT_TEST_STORE_TAMPER_H
 
-#include <stdint.h>
+#include "store_fixture.h"
 
-void tamper_poison_room(const char *directory, int64_t room); /* every event of this room fails to be written */
-void tamper_cure(const char *directory);
+void tamper_poison_room(struct fixture *f, int64_t room); /* every event of this room fails to be written */
+void tamper_cure(struct fixture *f);
 
 #endif

@@ -46,8 +46,6 @@ static void run_accounts(struct fixture *f, struct txn_rw *txn)
 	bool exists = false;
 	assert_int_equal(
 	    account_add(txn, STR("@Ann:x"), ACCOUNT_USER, STR("phc"), true, 77, &user), RC_OK);
-	assert_int_equal(account_add(txn, STR("@ann:x"), ACCOUNT_USER, STR(""), false, 78, &other),
-	    RC_USER_IN_USE);
 	assert_int_equal(account_exists_nocase(ro, STR("@aNN:x"), &exists), RC_OK);
 	assert_true(exists);
 	assert_int_equal(account_exists_nocase(ro, STR("@anne:x"), &exists), RC_OK);
@@ -86,6 +84,21 @@ static void run_accounts(struct fixture *f, struct txn_rw *txn)
 static void accounts(void **state)
 {
 	in_transaction(state, run_accounts);
+}
+
+static enum rc add_taken(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	return account_add(txn, STR("@ann:x"), ACCOUNT_USER, STR(""), false, 78, arg);
+}
+
+static void names_differ_by_more_than_case(void **state)
+{
+	struct fixture *f = *state;
+	int64_t other;
+	fixture_user(f, "@Ann:x");
+	assert_int_equal(store_write(f->store, add_taken, &other, NULL), RC_USER_IN_USE);
+	fixture_user(f, "@anne:x");
 }
 
 static bool names_add(void *self, const struct account *account)
@@ -445,6 +458,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(accounts),
+	    TEST(names_differ_by_more_than_case),
 	    TEST(accounts_are_walked_in_order),
 	    TEST(devices),
 	    TEST(all_devices_but_one),

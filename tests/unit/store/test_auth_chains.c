@@ -382,11 +382,11 @@ static int64_t index_put(struct fixture *f, struct txn_rw *txn, int64_t room, co
 /* Each invited by the one before: a path through as many chains, which nothing may recurse along. */
 static void deep_run(struct fixture *f, struct txn_rw *txn)
 {
-	enum { DEPTH = 20000 };
+	const int depth = fixture_often(f, 20000);
 	int64_t room, first = 0, last = 0, *events;
 	size_t count;
 	assert_int_equal(room_add(txn, STR("!deep"), STR("12"), false, &room), RC_OK);
-	for (int i = 0; i < DEPTH; i++) {
+	for (int i = 0; i < depth; i++) {
 		int before = i - 1;
 		str key = arena_printf(&f->arena, "@u%d:x", i);
 		last = index_put(f, txn, room, "m.room.member", key, i, &before, i > 0);
@@ -397,22 +397,22 @@ static void deep_run(struct fixture *f, struct txn_rw *txn)
 	int64_t candidates[] = {first, last};
 	assert_int_equal(auth_chain_contains(ro, last, candidates, 2, contains), RC_OK);
 	assert_true(contains[0] && !contains[1]);
-	assert_int_equal(auth_chain(ro, &f->arena, &last, 1, DEPTH, &events, &count), RC_OK);
-	assert_int_equal(count, DEPTH - 1);
+	assert_int_equal(auth_chain(ro, &f->arena, &last, 1, (size_t)depth, &events, &count), RC_OK);
+	assert_int_equal(count, depth - 1);
 
 	/* One state has the last, one has none; what they agree on stands at the far end, or nowhere. */
 	struct state_key at;
 	int64_t agreed, *states[] = {&last, NULL};
 	size_t counts[] = {1, 0};
 	assert_int_equal(type_nid_make(txn, STR("m.room.member"), &at.type), RC_OK);
-	assert_int_equal(key_nid_make(txn, STR("@u10000:x"), &at.key), RC_OK);
-	assert_int_equal(snapshot_set(txn, 0, at, first + DEPTH / 2, &agreed), RC_OK);
+	assert_int_equal(key_nid_make(txn, arena_printf(&f->arena, "@u%d:x", depth / 2), &at.key), RC_OK);
+	assert_int_equal(snapshot_set(txn, 0, at, first + depth / 2, &agreed), RC_OK);
 	struct auth_states asked = {states, counts, 2, 0};
 	assert_int_equal(auth_difference(ro, &f->arena, &asked, &events, &count), RC_OK);
-	assert_int_equal(count, DEPTH);
+	assert_int_equal(count, depth);
 	asked.snapshot = agreed;
 	assert_int_equal(auth_difference(ro, &f->arena, &asked, &events, &count), RC_OK);
-	assert_int_equal(count, DEPTH - DEPTH / 2 - 1);
+	assert_int_equal(count, depth - depth / 2 - 1);
 }
 
 static void depth_is_no_matter(void **state)

@@ -169,6 +169,7 @@ static bool killed_at(struct fixture *f, int kill_at)
 static void killed_at_every_fault_point(void **state)
 {
 	struct fixture *f = *state;
+	only_on_sqlite(f);
 	int kills = 1;
 	while (killed_at(f, kills))
 		assert_true(++kills < KILLS_MAX);
@@ -290,6 +291,7 @@ static bool fork_is_whole(struct fixture *f, const struct forked *forked)
 static void killed_inside_a_fork(void **state)
 {
 	struct fixture *f = *state;
+	only_on_sqlite(f);
 	int kills = 1;
 	for (bool killed = true; killed; kills++) {
 		struct forked forked = fork_stage(f);
@@ -335,6 +337,7 @@ static void file_size_limit(rlim_t bytes)
 static void service_resumes_when_there_is_space_again(void **state)
 {
 	struct fixture *f = *state;
+	only_on_sqlite(f);
 	struct rlimit before;
 	int64_t user = fixture_user(f, "@a:x");
 	fixture_account_data(f, user, "kept", "{}");
@@ -369,6 +372,7 @@ static void service_resumes_when_there_is_space_again(void **state)
 static void the_wal_starts_again(void **state)
 {
 	struct fixture *f = *state;
+	only_on_sqlite(f);
 	int64_t user = fixture_user(f, "@a:x");
 	/* 2,000 commits of about 50 pages: 400 MB in all, were it to grow. */
 	for (int i = 0; i < 2000; i++)

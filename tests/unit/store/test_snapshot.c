@@ -374,7 +374,8 @@ static void lost_types_are_forgotten(void **state)
 	int64_t lost, kept, found;
 	assert_int_equal(store_write(f->store, type_then_fail, &lost, NULL), RC_FORBIDDEN);
 	assert_int_equal(store_write(f->store, type_make, &kept, NULL), RC_OK);
-	assert_int_equal(kept, lost);
+	if (f->database[0] == '\0')
+		assert_int_equal(kept, lost); /* the number is given again */
 	for (int i = 0; i < 2; i++) { /* from the table, then from the cache */
 		struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
 		assert_int_equal(type_nid_find(txn, STR("lost"), &found), RC_NOT_FOUND);

@@ -15,6 +15,7 @@
 static void open_makes_private_files(void **state)
 {
 	struct fixture *f = *state;
+	only_on_sqlite(f);
 	const char *names[] = {"exeunt.db", "exeunt.db-wal", "exeunt.db-shm", "lock"};
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
 		char path[300];
@@ -157,7 +158,8 @@ static void one_that_fails_fails_alone(void **state)
 	struct store_counters counters;
 	store_counters(f->store, &counters);
 	assert_int_equal(counters.failed_jobs, 1);
-	assert_int_equal(counters.group_max, MANY);
+	if (f->database[0] == '\0') /* PostgreSQL ends the group at the failure */
+		assert_int_equal(counters.group_max, MANY);
 	/* The position that the failed one took is given back. */
 	assert_int_equal(store_committed_pos(f->store), MANY - 1);
 }
@@ -254,6 +256,7 @@ static void a_background_job_sees_who_waits(void **state)
 static void a_failed_commit_fails_all(void **state)
 {
 	struct fixture *f = *state;
+	only_on_sqlite(f);
 	static struct numbered_job jobs[MANY], again;
 	for (int i = 0; i < MANY; i++)
 		jobs[i] =
@@ -360,6 +363,7 @@ static enum rc big_write(struct txn_rw *txn, void *arg, struct fail *fail)
 static void a_full_database_is_told(void **state)
 {
 	struct fixture *f = *state;
+	only_on_sqlite(f);
 	int64_t user = fixture_user(f, "@a:x");
 	char limit[] = "PRAGMA max_page_count=1", no_limit[] = "PRAGMA max_page_count=1000000000";
 	assert_int_equal(store_write(f->store, page_limit, limit, NULL), RC_OK);
@@ -441,6 +445,7 @@ static bool may_scan(enum statement statement)
 static void no_statement_scans(void **state)
 {
 	struct fixture *f = *state;
+	only_on_sqlite(f);
 	static const struct {
 		enum statement statement;
 		const char *index;
