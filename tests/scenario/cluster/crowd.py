@@ -47,6 +47,7 @@ class Crowd:
     """`senders` people send as fast as they can, all people sync, until finish()."""
 
     def __init__(self, processes, people, senders, rooms):
+        self.processes = processes
         self.people = [Person(processes, "crowd") for _ in range(people)]
         first = self.people[0]
         self.rooms = [first.ok("POST", "createRoom", {"preset": "public_chat"})["room_id"] for _ in range(rooms)]
@@ -114,6 +115,8 @@ class Crowd:
         for thread in self._syncers:
             thread.join()
         assert not self.problems, self.problems
+        assert self.processes.sql(
+            "SELECT pos, count(*) FROM events WHERE pos IS NOT NULL GROUP BY pos HAVING count(*)>1") == []
         acknowledged = set(self.acknowledged)
         assert len(acknowledged) == len(self.acknowledged), "one event id was given twice"
         for number, seen in enumerate(self.seen):

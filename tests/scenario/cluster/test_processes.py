@@ -85,6 +85,14 @@ def test_a_logout_counts_everywhere(processes):
             time.sleep(0.02)
 
 
+def test_twenty_people_miss_nothing(processes):
+    """Positions of all processes are one order: no sync skips any, and none is given out twice."""
+    wait_shared(processes, 3)
+    crowd = Crowd(processes, people=20, senders=12, rooms=6)
+    crowd.wait_sent(600)
+    crowd.finish()
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_process_ends_under_load(processes, how):
     wait_shared(processes, 3)
