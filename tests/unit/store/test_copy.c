@@ -191,6 +191,11 @@ static int database_fill(const char *directory)
 	    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<10)"
 	    "INSERT INTO state_nodes SELECT 1000000+i, randomblob(%d) FROM n", BIG_BYTES);
 	sqlite_do(db, sql);
+	/* And long rows whose key has texts, of which several batches are made. */
+	snprintf(sql, sizeof sql,
+	    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<10)"
+	    "INSERT INTO receipts SELECT 7, 7, 'm.read', 'thread'||i, hex(zeroblob(%d)), 1, 1 FROM n", BIG_BYTES / 2);
+	sqlite_do(db, sql);
 	/* A number that was given out and must not be again. */
 	sqlite_do(db, "INSERT INTO devices(nid, user_nid, device_id, display_name) VALUES(7777, 5, 'gone', '');"
 		      "DELETE FROM devices WHERE nid=7777; UPDATE numbers SET pos=4711, event=1087; COMMIT");
@@ -545,6 +550,39 @@ static void an_unfinished_copy_serves_nobody(void **state)
 	assert_int_equal(report.rows_before + report.rows_copied, t->last.rows_total);
 }
 
+/*
+ * Each run writes one batch and ends: keys of every kind are where one goes on. On PostgreSQL a few, since its runs are
+ * slow. Returns the number of runs.
+ */
+static int copy_by_batches(struct copies *t, struct copy_place from, struct copy_place to)
+{
+	const char *spec = t->database[0] ? "copy.batch.committed:7:fail" : "copy.batch.committed:1:fail";
+	struct copy_report report = {0};
+	struct fail fail = {0};
+	enum rc rc = RC_IO;
+	int runs = 0;
+	for (; rc == RC_IO; runs++) {
+		assert_true(runs < KILLS_MAX);
+		fail = (struct fail){0};
+		assert_int_equal(fault_arm(str_of(spec)), RC_OK);
+		rc = copy_try(t, from, to, &report, &fail);
+		fault_disarm();
+	}
+	if (rc != RC_OK)
+		fail_msg("store_copy: %s: %s", rc_name(rc), fail.message);
+	assert_true(report.is_same);
+	return runs;
+}
+
+static void batch_after_batch(void **state)
+{
+	struct copies *t = *state;
+	const int batches = TABLES_MIN + 10;
+	assert_true(copy_by_batches(t, in_directory(t->a), middle(t)) > (t->database[0] ? batches / 7 : batches));
+	copy_by_batches(t, middle(t), in_directory(t->c));
+	assert_same_databases(t->a, t->c);
+}
+
 static void damage_on_the_way_is_found(void **state)
 {
 	struct copies *t = *state;
@@ -661,6 +699,7 @@ int main(void)
 	    TEST(the_source_stays_as_it_is),
 	    TEST(killed_at_every_point_it_goes_on),
 	    TEST(an_unfinished_copy_serves_nobody),
+	    TEST(batch_after_batch),
 	    TEST(damage_on_the_way_is_found),
 	    TEST(another_source_does_not_go_on),
 	    TEST(a_target_with_data_is_refused),
