@@ -577,7 +577,7 @@ static int copy_by_batches(struct copies *t, struct copy_place from, struct copy
 static void batch_after_batch(void **state)
 {
 	struct copies *t = *state;
-	const int batches = TABLES_MIN + 10;
+	const int batches = TABLES_MIN + 4;
 	assert_true(copy_by_batches(t, in_directory(t->a), middle(t)) > (t->database[0] ? batches / 7 : batches));
 	copy_by_batches(t, middle(t), in_directory(t->c));
 	assert_same_databases(t->a, t->c);
