@@ -249,7 +249,7 @@ static enum rc request_run(struct exchange *x)
 		TRY(forward_continue(x, &forwarded));
 		if (forwarded)
 			return RC_OK;
-		x->forward = NULL; /* the room has become ours */
+		forward_end(x); /* the room has become ours */
 		rq->runs = 0;
 	}
 	if (rq->runs++ == 0) {
@@ -280,6 +280,8 @@ static void dispatch_end(void *self, struct http_request *http)
 	struct exchange *x = http_context(http);
 	if (x && x->rq.on_end)
 		x->rq.on_end(&x->rq);
+	if (x)
+		forward_end(x);
 }
 
 struct http_handler api_http_handler(struct api *api)

@@ -1,5 +1,6 @@
 #include "api/forward.h"
 
+#include "base/lock.h"
 #include "base/log.h"
 #include "core/cluster/cluster.h"
 #include "core/room/directory.h"
@@ -26,9 +27,12 @@ struct forward {
 	struct exchange *x;
 	struct http_call call;
 	int64_t process; /* that the call goes to */
-	enum rc rc;
-	bool is_over; /* atomic: the call has ended */
 	bool pausing; /* until the next try */
+	struct lock mu;
+	struct cond over;
+	enum rc rc GUARDED_BY(mu);
+	bool is_over GUARDED_BY(mu);  /* no call is under way */
+	bool is_ended GUARDED_BY(mu); /* the request is about to go: it must not be woken any more */
 };
 
 static bool is_room_write(const struct endpoint *endpoint)
@@ -63,10 +67,51 @@ static enum rc room_of(struct exchange *x, str *ret_room_id, bool *ret_found)
 static void on_done(struct http_call *call, enum rc rc)
 {
 	struct forward *forward = CONTAINER_OF(call, struct forward, call);
-	struct http_request *http = forward->x->rq.http;
+	lock_take(&forward->mu); /* to the end: the request may be gone as soon as it is dropped */
 	forward->rc = rc;
-	__atomic_store_n(&forward->is_over, true, __ATOMIC_RELEASE);
-	http_wake(http);
+	forward->is_over = true;
+	if (!forward->is_ended)
+		http_wake(forward->x->rq.http);
+	cond_signal(&forward->over);
+	lock_drop(&forward->mu);
+}
+
+static bool is_over(struct forward *forward, enum rc *ret_rc)
+{
+	lock_take(&forward->mu);
+	bool over = forward->is_over;
+	*ret_rc = forward->rc;
+	lock_drop(&forward->mu);
+	return over;
+}
+
+static struct forward *forward_new(struct exchange *x)
+{
+	struct forward *forward = arena_new(x->rq.arena, struct forward);
+	if (!forward)
+		return NULL;
+	forward->x = x;
+	lock_init(&forward->mu);
+	cond_init(&forward->over);
+	forward->is_over = true;
+	return forward;
+}
+
+void forward_end(struct exchange *x)
+{
+	struct forward *forward = x->forward;
+	if (!forward)
+		return;
+	lock_take(&forward->mu);
+	forward->is_ended = true;
+	while (!forward->is_over) {
+		http_client_cancel(x->rq.ctx->http_client, &forward->call);
+		cond_wait(&forward->over, &forward->mu);
+	}
+	lock_drop(&forward->mu);
+	cond_destroy(&forward->over);
+	lock_destroy(&forward->mu);
+	x->forward = NULL;
 }
 
 static void header_pass(struct http_call *call, const char *name, str value)
@@ -128,12 +173,14 @@ static enum rc forward_start(struct exchange *x, bool *ret_forwarded)
 	if (owner.is_self)
 		return RC_OK;
 	if (!x->forward)
-		x->forward = arena_new(rq->arena, struct forward);
+		x->forward = forward_new(x);
 	TRY(arena_status(rq->arena));
-	x->forward->x = x;
-	x->forward->is_over = x->forward->pausing = false;
+	x->forward->pausing = false;
 	x->forward->process = owner.process;
 	TRY(call_make(x, x->forward, &owner));
+	lock_take(&x->forward->mu);
+	x->forward->is_over = false;
+	lock_drop(&x->forward->mu);
 	*ret_forwarded = true;
 	http_client_submit(rq->ctx->http_client, &x->forward->call);
 	return wait_for_end(x);
@@ -157,13 +204,14 @@ enum rc forward_continue(struct exchange *x, bool *ret_forwarded)
 {
 	struct api_request *rq = &x->rq;
 	struct forward *forward = x->forward;
+	enum rc rc;
 	*ret_forwarded = true;
-	if (!__atomic_load_n(&forward->is_over, __ATOMIC_ACQUIRE))
+	if (!is_over(forward, &rc))
 		return wait_for_end(x);
-	if (forward->rc == RC_OK)
+	if (rc == RC_OK)
 		return answer_pass(x);
 	int64_t now_ms = clock_mono_ms(rq->ctx->clock);
-	bool may_repeat = forward->rc == RC_UNAVAILABLE || forward->rc == RC_CANCELLED;
+	bool may_repeat = rc == RC_UNAVAILABLE || rc == RC_CANCELLED;
 	if (!may_repeat || http_stopping(rq->http) || now_ms - x->started_mono_ms > GIVE_UP_MS) {
 		rq->fail.retry_after_ms = 1000;
 		return fail_set(&rq->fail, RC_UNAVAILABLE,

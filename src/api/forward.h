@@ -16,4 +16,7 @@ MUST_CHECK enum rc forward_try(struct exchange *x, bool *ret_forwarded);
 /* A request that was forwarded runs again: its call has ended, or the server stops. */
 MUST_CHECK enum rc forward_continue(struct exchange *x, bool *ret_forwarded);
 
+/* When the request goes, answered or not: ends a call that is under way, and waits for that. */
+void forward_end(struct exchange *x);
+
 #endif
