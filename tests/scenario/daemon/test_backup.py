@@ -2,6 +2,7 @@
 
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import threading
 
@@ -102,6 +103,10 @@ def test_under_write_load(exeunt, make_server, tmp_path):
     syncer.step()
     result.ok("exeunt.db", "signing.key", "server_name", "Not in it: the configuration file")
     assert during > 0
+    pos = int(result.out.split("as of stream position ")[1].split()[0])
+    with sqlite3.connect(tmp_path / "backup" / "exeunt.db") as copy:
+        assert copy.execute("SELECT max(pos) FROM events").fetchone()[0] <= pos    # one view: nothing later
+    copy.close()
     assert names(tmp_path / "backup") == ["exeunt.db", "server_name", "signing.key"]
     for path in (tmp_path / "backup").iterdir():
         assert path.stat().st_mode & 0o777 == 0o600, path
@@ -172,13 +177,15 @@ def test_damage_is_not_backed_up(exeunt, make_server, tmp_path):
     alice = Client(server).register(unique("alice"))
     for _ in range(5):
         alice.create_room()
-    [[root]] = server.database.sql("SELECT rootpage FROM sqlite_schema WHERE name='filters'")
     server.stop()
-    (server.data / "exeunt.db-wal").unlink()    # all of it is in the database, and would hide the damage
+    with sqlite3.connect(server.data / "exeunt.db") as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()    # the WAL would hide the damage
+        [root] = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name='filters'").fetchone()
+    connection.close()
     with open(server.data / "exeunt.db", "r+b") as file:
-        file.seek((int(root) - 1) * 4096)
+        file.seek((root - 1) * 4096)
         file.write(b"\x0d" + b"\xff" * 63)
-    exeunt("backup", "--to", str(tmp_path / "backup"), on=server).expect(1, "exeunt.db: ")
+    exeunt("backup", "--to", str(tmp_path / "backup"), on=server).expect(1, "exeunt.db: ", "page")
     assert not (tmp_path / "backup").exists()
 
 
