@@ -198,10 +198,10 @@ static enum rc insert_prepare(struct side *side, const struct copy_table *table)
 	struct arena CLEANUP(arena_release) scratch;
 	struct buf sql;
 	str text;
+	arena_init(&scratch, (size_t)4 * COPY_SQL_MAX_BYTES); /* before any return: it is released at each */
 	if (sqlite->insert && sqlite->insert_into == table)
 		return RC_OK;
 	sqlite3_finalize(TAKE(sqlite->insert));
-	arena_init(&scratch, (size_t)4 * COPY_SQL_MAX_BYTES);
 	buf_init(&sql, &scratch, COPY_SQL_MAX_BYTES);
 	buf_put(&sql, STR("INSERT INTO "));
 	put_name(&sql, table->name);
