@@ -185,7 +185,7 @@ def test_damage_is_not_backed_up(exeunt, make_server, tmp_path):
     with open(server.data / "exeunt.db", "r+b") as file:
         file.seek((root - 1) * 4096)
         file.write(b"\x0d" + b"\xff" * 63)
-    exeunt("backup", "--to", str(tmp_path / "backup"), on=server).expect(1, "exeunt.db: ", "page")
+    exeunt("backup", "--to", str(tmp_path / "backup"), on=server).expect(1, f"exeunt.db: Page {root}")
     assert not (tmp_path / "backup").exists()
 
 
