@@ -51,7 +51,7 @@ struct typing {
  * an earlier run, can be compared. A change that one process hears of late may be missed by a client that comes from
  * another just then: typing is told again soon.
  */
-static int64_t next_serial_locked(struct typing *typing) REQUIRES(typing->mu)
+static int64_t next_serial_locked(struct typing *typing)
 {
 	int64_t now_ms = clock_wall_ms(typing->clock);
 	typing->serial = now_ms > typing->serial ? now_ms : typing->serial + 1;
