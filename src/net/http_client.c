@@ -1,33 +1,27 @@
-#include "net/http_client.h"
+#include "net/http_client_int.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/heap.h"
 
-#include <curl/curl.h>
-#include <string.h>
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 enum {
-	WAIT_MS = 60000,
 	SPARE_HANDLES_MAX = 128,
-	URL_MAX_BYTES = 16 * 1024,
-	HEADER_MAX_BYTES = 8 * 1024,
-	ANSWER_FIRST_BYTES = 512,
-};
-
-/* What one call needs while it is under way; kept with its handle for the next one. */
-struct call_state {
-	CURL *easy;
-	struct http_call *call;
-	struct http_client *client;
-	struct curl_slist *headers;
-	char *answer;   /* in the call's arena */
-	size_t n, capacity;
-	enum rc rc;     /* why the answer was cut off */
-	struct call_state *next, *previous; /* of those under way, or of the spare ones */
+	EVENTS_MAX = 64, /* sockets served between two looks at the queue */
+	PER_HOST_DEFAULT = 64,
+	CONNECTIONS_DEFAULT = 1024,
+	IDLE_DEFAULT_MS = 60 * 1000,
 };
 
 struct http_client {
 	CURLM *multi;
+	int epoll_fd, wake_fd; /* -1: not there */
+	int64_t due_mono_ms;   /* of libcurl's timer; -1: not running */
+	long idle_s;
 	struct lock mu;
 	struct queue_link *first GUARDED_BY(mu);
 	struct queue_link **end GUARDED_BY(mu);
@@ -39,148 +33,114 @@ struct http_client {
 	bool started;
 };
 
+/* libcurl's own state is one for the process, and it wants to be told once. */
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+static CURLcode curl_started;
 
 static void curl_start(void)
 {
-	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
+	curl_started = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-/* ---- the answer ---- */
+/* ---- sockets and the timer of libcurl ---- */
 
-static enum rc answer_grow(struct call_state *state, size_t needed)
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *self, void *known)
 {
-	size_t capacity = state->capacity ? state->capacity : ANSWER_FIRST_BYTES;
-	while (capacity < needed)
-		capacity *= 2;
-	if (capacity == state->capacity)
-		return RC_OK;
-	char *grown = arena_array(state->call->arena, char, capacity);
-	TRY(arena_status(state->call->arena));
-	if (state->n)
-		memcpy(grown, state->answer, state->n);
-	state->answer = grown;
-	state->capacity = capacity;
-	return RC_OK;
-}
-
-static size_t on_body(char *bytes, size_t size, size_t count, void *self)
-{
-	struct call_state *state = self;
-	size_t n = size * count;
-	if (n > state->call->answer_max_bytes - state->n) {
-		state->rc = RC_TOO_LARGE;
+	struct http_client *client = self;
+	struct epoll_event event = {.data.fd = fd};
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		(void)epoll_ctl(client->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 		return 0;
 	}
-	state->rc = answer_grow(state, state->n + n);
-	if (state->rc != RC_OK)
-		return 0;
-	memcpy(state->answer + state->n, bytes, n);
-	state->n += n;
-	return n;
+	if (what & CURL_POLL_IN)
+		event.events |= EPOLLIN;
+	if (what & CURL_POLL_OUT)
+		event.events |= EPOLLOUT;
+	if (epoll_ctl(client->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0)
+		return -1;
+	curl_multi_assign(client->multi, fd, client);
+	return 0;
 }
 
-static size_t on_header(char *bytes, size_t size, size_t count, void *self)
+static int on_timer(CURLM *multi, long timeout_ms, void *self)
 {
-	struct call_state *state = self;
-	str line = {bytes, size * count}, name = STR("retry-after:");
-	while (line.n > 0 && (line.p[line.n - 1] == '\r' || line.p[line.n - 1] == '\n'))
-		line.n--;
-	if (str_eq_ascii_nocase(str_first(line, name.n), name))
-		state->call->retry_after = arena_dup(state->call->arena, str_trim(str_from(line, name.n)));
-	return size * count;
+	struct http_client *client = self;
+	(void)multi;
+	client->due_mono_ms = timeout_ms < 0 ? -1 : clock_mono_ms(&clock_system) + timeout_ms;
+	return 0;
 }
 
-/* ---- one call ---- */
-
-static bool is_plain(str text, size_t max)
+static void wake(struct http_client *client)
 {
-	if (text.n > max)
-		return false;
-	for (size_t i = 0; i < text.n; i++)
-		if ((unsigned char)text.p[i] < ' ' || text.p[i] == 127)
-			return false;
-	return true;
+	uint64_t one = 1;
+	/* It fails only when 2^64 - 1 wakes were not seen yet, and then there is no need. */
+	ssize_t n = write(client->wake_fd, &one, sizeof one);
+	(void)n;
 }
 
-static enum rc headers_make(struct call_state *state)
+static void wakes_forget(struct http_client *client)
 {
-	const struct http_call *call = state->call;
-	/* Expect: 100-continue would cost a round trip. */
-	state->headers = curl_slist_append(NULL, "Expect:");
-	for (size_t i = 0; i < call->header_count && state->headers; i++) {
-		const struct call_header *header = &call->headers[i];
-		if (!is_plain(header->value, HEADER_MAX_BYTES))
-			return RC_INVALID_PARAM;
-		str line = arena_printf(call->arena, "%s: %.*s", header->name, STR_ARG(header->value));
-		TRY(arena_status(call->arena));
-		struct curl_slist *longer = curl_slist_append(state->headers, line.p);
-		if (!longer)
-			return RC_NOMEM;
-		state->headers = longer;
+	uint64_t wakes;
+	ssize_t n = read(client->wake_fd, &wakes, sizeof wakes);
+	(void)n;
+}
+
+static void timer_serve(struct http_client *client)
+{
+	int running;
+	if (client->due_mono_ms < 0 || clock_mono_ms(&clock_system) < client->due_mono_ms)
+		return;
+	client->due_mono_ms = -1;
+	curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+}
+
+static int wait_of(const struct http_client *client)
+{
+	if (client->due_mono_ms < 0)
+		return -1;
+	int64_t left_ms = client->due_mono_ms - clock_mono_ms(&clock_system);
+	return left_ms < 0 ? 0 : left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
+}
+
+static void sockets_serve(struct http_client *client)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int running, n = epoll_wait(client->epoll_fd, events, EVENTS_MAX, wait_of(client));
+	ASSERT(n >= 0 || errno == EINTR);
+	for (int i = 0; i < n; i++) {
+		int mask = 0;
+		if (events[i].data.fd == client->wake_fd) {
+			wakes_forget(client);
+			continue;
+		}
+		if (events[i].events & EPOLLIN)
+			mask |= CURL_CSELECT_IN;
+		if (events[i].events & EPOLLOUT)
+			mask |= CURL_CSELECT_OUT;
+		if (events[i].events & (EPOLLERR | EPOLLHUP))
+			mask |= CURL_CSELECT_ERR;
+		curl_multi_socket_action(client->multi, events[i].data.fd, mask, &running);
 	}
-	return state->headers ? RC_OK : RC_NOMEM;
+	timer_serve(client);
 }
 
-static enum rc options_set(struct call_state *state)
-{
-	const struct http_call *call = state->call;
-	CURL *easy = state->easy;
-	if (!is_plain(call->url, URL_MAX_BYTES))
-		return RC_INVALID_PARAM;
-	str url = arena_printf(call->arena, "%.*s", STR_ARG(call->url));
-	TRY(arena_status(call->arena));
-	TRY(headers_make(state));
-	curl_easy_setopt(easy, CURLOPT_URL, url.p);
-	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, state->headers);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_ms);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->total_ms);
-	if (call->body.n || strcmp(call->method, "GET") != 0) {
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body.n ? call->body.p : "");
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.n);
-	}
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, state);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, state);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, state);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	return RC_OK;
-}
+/* ---- calls ---- */
 
-static struct call_state *state_take(struct http_client *client, struct http_call *call)
+static struct call_state *state_take(struct http_client *client)
 {
 	struct call_state *state = client->spare;
-	if (state) {
-		client->spare = state->next;
-		client->spare_count--;
-	} else {
-		state = heap_new(struct call_state);
-		if (!state)
-			return NULL;
-		state->easy = curl_easy_init();
-		if (!state->easy) {
-			heap_free(state);
-			return NULL;
-		}
-	}
-	*state = (struct call_state){.easy = state->easy, .call = call, .client = client};
+	if (!state)
+		return call_state_new(client->idle_s);
+	client->spare = state->next;
+	client->spare_count--;
 	return state;
 }
 
-static void state_give_back(struct call_state *state)
+static void state_give_back(struct http_client *client, struct call_state *state)
 {
-	struct http_client *client = state->client;
-	curl_slist_free_all(TAKE(state->headers));
-	curl_easy_reset(state->easy);
 	if (client->spare_count >= SPARE_HANDLES_MAX) {
-		curl_easy_cleanup(state->easy);
-		heap_free(state);
+		call_state_free(state);
 		return;
 	}
 	state->next = client->spare;
@@ -204,56 +164,87 @@ static void active_remove(struct http_client *client, struct call_state *state)
 		state->next->previous = state->previous;
 }
 
+static bool is_cancelled(const struct http_call *call)
+{
+	return __atomic_load_n(&call->is_cancelled, __ATOMIC_ACQUIRE);
+}
+
+static void call_refuse(struct http_call *call, enum rc rc)
+{
+	call_clear_results(call);
+	call->done(call, rc);
+}
+
+static enum rc state_begin(struct http_client *client, struct call_state *state, struct http_call *call)
+{
+	TRY(call_state_begin(state, call));
+	return curl_multi_add_handle(client->multi, state->easy) == CURLM_OK ? RC_OK : RC_NOMEM;
+}
+
 static void call_begin(struct http_client *client, struct http_call *call)
 {
-	struct call_state *state = state_take(client, call);
-	call->maybe_sent = false;
-	call->retry_after = call->answer = STR_EMPTY;
-	enum rc rc = state ? options_set(state) : RC_NOMEM;
-	if (rc == RC_OK && curl_multi_add_handle(client->multi, state->easy) != CURLM_OK)
-		rc = RC_NOMEM;
+	/* The mark may have come while the call was queued: then cancelled_end() has looked already. */
+	if (is_cancelled(call)) {
+		call_refuse(call, RC_CANCELLED);
+		return;
+	}
+	struct call_state *state = state_take(client);
+	enum rc rc = state ? state_begin(client, state, call) : RC_NOMEM;
 	if (rc == RC_OK) {
 		active_add(client, state);
 		return;
 	}
 	if (state)
-		state_give_back(state);
-	call->done(call, rc);
-}
-
-static enum rc outcome_of(const struct call_state *state, CURLcode code)
-{
-	switch ((int)code) {
-	case CURLE_OK:
-		return RC_OK;
-	case CURLE_WRITE_ERROR:
-		return state->rc != RC_OK ? state->rc : RC_IO;
-	case CURLE_OPERATION_TIMEDOUT:
-		return RC_TIMEOUT;
-	case CURLE_OUT_OF_MEMORY:
-		return RC_NOMEM;
-	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
-		return RC_INVALID_PARAM;
-	default:
-		return RC_UNAVAILABLE;
-	}
+		state_give_back(client, state);
+	call_refuse(call, rc);
 }
 
 static void call_end(struct http_client *client, struct call_state *state, enum rc rc)
 {
 	struct http_call *call = state->call;
-	long status = 0;
-	curl_off_t sent = 0;
-	curl_easy_getinfo(state->easy, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(state->easy, CURLINFO_PRETRANSFER_TIME_T, &sent); /* when the request began to be sent */
-	call->status = (int)status;
-	call->answer = (str){state->answer, state->n};
-	call->maybe_sent = rc != RC_OK && sent > 0;
 	curl_multi_remove_handle(client->multi, state->easy);
 	active_remove(client, state);
-	state_give_back(state);
+	rc = call_state_end(state, rc);
+	state_give_back(client, state);
 	call->done(call, rc);
+}
+
+static void finished_end(struct http_client *client)
+{
+	CURLMsg *message;
+	int left;
+	while ((message = curl_multi_info_read(client->multi, &left)) != NULL) {
+		struct call_state *state = NULL;
+		CURLcode code = message->data.result;
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &state);
+		call_end(client, state, call_state_outcome(state, code));
+	}
+}
+
+static void cancelled_end(struct http_client *client)
+{
+	struct call_state *next;
+	if (!__atomic_exchange_n(&client->has_cancelled, false, __ATOMIC_ACQ_REL))
+		return;
+	for (struct call_state *state = client->active; state; state = next) {
+		next = state->next;
+		if (is_cancelled(state->call))
+			call_end(client, state, RC_CANCELLED);
+	}
+}
+
+static void chain_run(struct http_client *client, struct queue_link *chain, bool refuse)
+{
+	while (chain) {
+		struct http_call *call = CONTAINER_OF(chain, struct http_call, link);
+		chain = chain->next;
+		if (refuse)
+			call_refuse(call, RC_CANCELLED);
+		else
+			call_begin(client, call);
+	}
 }
 
 /* ---- the thread ---- */
@@ -269,60 +260,51 @@ static bool calls_take(struct http_client *client, struct queue_link **ret_chain
 	return go_on;
 }
 
-static void finished_end(struct http_client *client)
-{
-	CURLMsg *message;
-	int left;
-	while ((message = curl_multi_info_read(client->multi, &left)) != NULL) {
-		struct call_state *state = NULL;
-		CURLcode code = message->data.result;
-		if (message->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &state);
-		call_end(client, state, outcome_of(state, code));
-	}
-}
-
-static void chain_run(struct http_client *client, struct queue_link *chain, bool refuse)
-{
-	while (chain) {
-		struct http_call *call = CONTAINER_OF(chain, struct http_call, link);
-		chain = chain->next;
-		if (refuse)
-			call->done(call, RC_CANCELLED);
-		else
-			call_begin(client, call);
-	}
-}
-
-static void cancelled_end(struct http_client *client)
-{
-	struct call_state *next;
-	if (!__atomic_exchange_n(&client->has_cancelled, false, __ATOMIC_ACQ_REL))
-		return;
-	for (struct call_state *state = client->active; state; state = next) {
-		next = state->next;
-		if (__atomic_load_n(&state->call->is_cancelled, __ATOMIC_ACQUIRE))
-			call_end(client, state, RC_CANCELLED);
-	}
-}
-
 static void *client_run(void *arg)
 {
 	struct http_client *client = arg;
 	struct queue_link *chain;
-	int running;
 	while (calls_take(client, &chain)) {
 		chain_run(client, chain, false);
 		cancelled_end(client);
-		curl_multi_perform(client->multi, &running);
+		sockets_serve(client);
 		finished_end(client);
-		curl_multi_poll(client->multi, NULL, 0, WAIT_MS, NULL);
 	}
 	chain_run(client, chain, true);
 	while (client->active)
 		call_end(client, client->active, RC_CANCELLED);
 	return NULL;
+}
+
+static enum rc sockets_make(struct http_client *client)
+{
+	client->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	client->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = client->wake_fd};
+	if (client->epoll_fd < 0 || client->wake_fd < 0 ||
+	    epoll_ctl(client->epoll_fd, EPOLL_CTL_ADD, client->wake_fd, &event) != 0)
+		return RC_NOMEM;
+	return RC_OK;
+}
+
+static enum rc multi_make(struct http_client *client, const struct http_client_config *config)
+{
+	long per_host = config->per_host_max ? (long)config->per_host_max : PER_HOST_DEFAULT;
+	long all = config->connections_max ? (long)config->connections_max : CONNECTIONS_DEFAULT;
+	int64_t idle_ms = config->idle_ms > 0 ? config->idle_ms : IDLE_DEFAULT_MS;
+	client->idle_s = (long)((idle_ms + 999) / 1000);
+	client->multi = curl_started == CURLE_OK ? curl_multi_init() : NULL;
+	if (!client->multi)
+		return RC_NOMEM;
+	curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
+	curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+	curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
+	curl_multi_setopt(client->multi, CURLMOPT_MAX_HOST_CONNECTIONS, per_host);
+	curl_multi_setopt(client->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, all);
+	curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, all);
+	curl_multi_setopt(client->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+	return RC_OK;
 }
 
 enum rc http_client_new(const struct http_client_config *config, struct http_client **ret_client)
@@ -333,27 +315,18 @@ enum rc http_client_new(const struct http_client_config *config, struct http_cli
 		return RC_NOMEM;
 	lock_init(&client->mu);
 	client->end = &client->first;
-	client->multi = curl_multi_init();
-	enum rc rc = client->multi ? RC_OK : RC_NOMEM;
-	if (rc == RC_OK) {
-		curl_multi_setopt(client->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)config->per_host_max);
-		curl_multi_setopt(client->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)config->connections_max);
-		curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)config->connections_max);
-		curl_multi_setopt(client->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+	client->due_mono_ms = -1;
+	enum rc rc = sockets_make(client);
+	if (rc == RC_OK)
+		rc = multi_make(client, config);
+	if (rc == RC_OK)
 		rc = thread_start(&client->thread, "http-client", client_run, client);
-	}
 	client->started = rc == RC_OK;
-	if (rc != RC_OK) {
+	if (rc == RC_OK)
+		*ret_client = client;
+	else
 		http_client_free(client);
-		return rc;
-	}
-	*ret_client = client;
-	return RC_OK;
-}
-
-static void wake(struct http_client *client)
-{
-	(void)curl_multi_wakeup(client->multi);
+	return rc;
 }
 
 void http_client_free(struct http_client *client)
@@ -369,11 +342,15 @@ void http_client_free(struct http_client *client)
 	}
 	for (struct call_state *state = client->spare, *next; state; state = next) {
 		next = state->next;
-		curl_easy_cleanup(state->easy);
-		heap_free(state);
+		call_state_free(state);
 	}
+	/* Closes the kept connections, and calls on_socket() for them. */
 	if (client->multi)
 		curl_multi_cleanup(client->multi);
+	if (client->wake_fd >= 0)
+		close(client->wake_fd);
+	if (client->epoll_fd >= 0)
+		close(client->epoll_fd);
 	lock_destroy(&client->mu);
 	heap_free(client);
 }
@@ -387,6 +364,8 @@ void http_client_cancel(struct http_client *client, struct http_call *call)
 
 void http_client_submit(struct http_client *client, struct http_call *call)
 {
+	ASSERT(call->total_ms > 0 && call->connect_ms > 0);
+	__atomic_store_n(&call->is_cancelled, false, __ATOMIC_RELAXED);
 	lock_take(&client->mu);
 	bool stopping = client->stopping, was_empty = client->first == NULL;
 	call->link.next = NULL;
@@ -396,7 +375,7 @@ void http_client_submit(struct http_client *client, struct http_call *call)
 	}
 	lock_drop(&client->mu);
 	if (stopping)
-		call->done(call, RC_CANCELLED);
+		call_refuse(call, RC_CANCELLED);
 	else if (was_empty)
 		wake(client);
 }
