@@ -212,19 +212,12 @@ enum rc call_state_begin(struct call_state *state, struct http_call *call)
 	return options_set(state);
 }
 
-/* A connection that ends within the head, or after an interim answer, is a good end to libcurl. */
-static bool is_answered(const struct call_state *state)
-{
-	long status = 0;
-	curl_easy_getinfo(state->easy, CURLINFO_RESPONSE_CODE, &status);
-	return state->head_complete && status >= 200;
-}
-
 enum rc call_state_outcome(const struct call_state *state, CURLcode code)
 {
 	switch ((int)code) {
 	case CURLE_OK:
-		return is_answered(state) ? RC_OK : RC_UNAVAILABLE;
+		/* To libcurl a connection that ends within the head is a good end. */
+		return state->head_complete ? RC_OK : RC_UNAVAILABLE;
 	case CURLE_WRITE_ERROR:
 		return state->rc != RC_OK ? state->rc : RC_UNAVAILABLE;
 	case CURLE_FILESIZE_EXCEEDED:
