@@ -96,6 +96,26 @@ static void schema_drop(struct fixture *f)
 	postgres_sql(f->database, sql);
 }
 
+static void files_remove(const struct fixture *f)
+{
+	static const char *const names[] = {"exeunt.db", "exeunt.db-wal", "exeunt.db-shm"};
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		char path[300];
+		snprintf(path, sizeof path, "%s/%s", f->directory, names[i]);
+		unlink(path);
+	}
+}
+
+void fixture_renew(struct fixture *f)
+{
+	fixture_close(f);
+	schema_drop(f);
+	files_remove(f);
+	arena_clear(&f->arena);
+	schema_make(f);
+	fixture_open(f);
+}
+
 int fixture_setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
@@ -124,12 +144,10 @@ int fixture_teardown(void **state)
 	fault_disarm();
 	fixture_close(f);
 	schema_drop(f);
-	static const char *const names[] = {"exeunt.db", "exeunt.db-wal", "exeunt.db-shm", "lock"};
-	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		char path[300];
-		snprintf(path, sizeof path, "%s/%s", f->directory, names[i]);
-		unlink(path);
-	}
+	char lock_path[300];
+	snprintf(lock_path, sizeof lock_path, "%s/lock", f->directory);
+	files_remove(f);
+	unlink(lock_path);
 	int left = rmdir(f->directory);
 	arena_release(&f->arena);
 	cond_destroy(&f->changed);

@@ -45,6 +45,7 @@ struct store_config fixture_config(const struct fixture *f);
 void fixture_open(struct fixture *f);
 void fixture_close(struct fixture *f);
 void fixture_reopen(struct fixture *f);
+void fixture_renew(struct fixture *f); /* closes it if it is open, and opens one that is empty */
 void fixture_check(struct fixture *f); /* store_check() finds nothing */
 void fixture_sql(struct fixture *f,
     const char *sql); /* through a connection of its own, behind the store's back */

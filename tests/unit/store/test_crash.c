@@ -118,15 +118,7 @@ static void assert_deactivation_whole(struct fixture *f)
 
 static void new_store(struct fixture *f)
 {
-	static const char *const names[] = {"exeunt.db", "exeunt.db-wal", "exeunt.db-shm"};
-	fixture_close(f);
-	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		char path[300];
-		snprintf(path, sizeof path, "%s/%s", f->directory, names[i]);
-		unlink(path);
-	}
-	arena_clear(&f->arena);
-	fixture_open(f);
+	fixture_renew(f);
 	fixture_user(f, "@first:x");
 	fixture_member(f, fixture_room(f, "!r"), "@first:x", MEMBERSHIP_JOIN);
 	fixture_close(f);
@@ -169,7 +161,6 @@ static bool killed_at(struct fixture *f, int kill_at)
 static void killed_at_every_fault_point(void **state)
 {
 	struct fixture *f = *state;
-	only_on_sqlite(f);
 	int kills = 1;
 	while (killed_at(f, kills))
 		assert_true(++kills < KILLS_MAX);
@@ -291,7 +282,6 @@ static bool fork_is_whole(struct fixture *f, const struct forked *forked)
 static void killed_inside_a_fork(void **state)
 {
 	struct fixture *f = *state;
-	only_on_sqlite(f);
 	int kills = 1;
 	for (bool killed = true; killed; kills++) {
 		struct forked forked = fork_stage(f);
