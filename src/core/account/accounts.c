@@ -13,8 +13,7 @@ enum rc accounts_new(const struct accounts_config *config, struct accounts **ret
 	enum rc rc =
 	    session_cache_new(config->sessions_cached_max, config->rng, &accounts->sessions);
 	if (rc == RC_OK)
-		rc = uia_sessions_new(config->uia_sessions_max, config->uia_session_life_ms,
-		    config->clock, config->rng, &accounts->uia);
+		rc = uia_sessions_init(&accounts->uia, config);
 	if (rc != RC_OK) {
 		accounts_free(accounts);
 		return rc;
@@ -27,7 +26,6 @@ void accounts_free(struct accounts *accounts)
 {
 	if (!accounts)
 		return;
-	uia_sessions_free(accounts->uia);
 	session_cache_free(accounts->sessions);
 	heap_free(accounts);
 }

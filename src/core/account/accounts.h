@@ -93,6 +93,7 @@ MUST_CHECK enum rc accounts_password_verify(struct accounts *accounts, struct ar
  * An `auth` without session is accepted: it makes one. Never completes on an empty body. The user that authenticates is
  * `session`'s owner (NULL for registration).
  */
+/* Their numbers stand in the database. */
 enum uia_purpose { UIA_REGISTER, UIA_PASSWORD_CHANGE, UIA_DEACTIVATE, UIA_DEVICE_DELETE };
 struct uia_request {
 	enum uia_purpose purpose;

@@ -17,7 +17,7 @@ enum {
 struct accounts {
 	struct accounts_config config;
 	struct session_cache *sessions;
-	struct uia_sessions *uia;
+	struct uia_sessions uia;
 };
 
 /* Tokens as the client gets them, and their hashes for the store. */

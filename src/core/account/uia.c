@@ -6,6 +6,7 @@
 #include "core/account/identifier.h"
 #include "core/account/registration.h"
 
+/* Their numbers stand in the database. */
 enum uia_stage {
 	STAGE_DUMMY = 1,
 	STAGE_REGISTRATION_TOKEN = 2,
@@ -33,7 +34,7 @@ struct uia_try {
 	unsigned flows[UIA_FLOWS_MAX]; /* sets of stages; 0: none */
 	json auth;
 	str type, session, token; /* of `auth`; empty: not given */
-	unsigned completed;
+	unsigned completed, kept; /* sets of stages: so far, and of these the session's already */
 	bool refused; /* errcode and error go into the answer */
 };
 
@@ -190,9 +191,14 @@ static enum rc stage_try(struct uia_try *try)
 /* A session that is given must be one that this request may use; else a new one takes its place. */
 static enum rc session_resume(struct uia_try *try)
 {
-	if (try->session.n == 0 ||
-	    uia_session_find(try->accounts->uia, try->session, &try->binding, &try->completed))
+	enum rc rc = try->session.n == 0 ? RC_OK
+					 : uia_session_find(&try->accounts->uia, try->session,
+					       &try->binding, &try->completed);
+	try->kept = try->completed;
+	if (rc == RC_OK)
 		return stage_try(try);
+	if (rc != RC_NOT_FOUND)
+		return rc;
 	try->session = STR_EMPTY;
 	return refuse(try, "The session is not known, has expired, or belongs to another request");
 }
@@ -234,14 +240,25 @@ static void challenge_put(const struct uia_try *try, struct buf *out)
 	buf_putc(out, '}');
 }
 
-/* Not done: 401 with a session that keeps what was completed. */
+/* The session keeps what was completed: on disk before the client hears of it. */
+static enum rc session_keep(struct uia_try *try)
+{
+	struct uia_sessions *sessions = &try->accounts->uia;
+	if (try->session.n == 0)
+		TRY(uia_session_open(sessions, try->arena, &try->binding, &try->session));
+	if (try->completed == try->kept)
+		return RC_OK;
+	enum rc rc = uia_session_complete(sessions, try->session, try->completed, try->token);
+	if (rc != RC_NOT_FOUND)
+		return rc;
+	try->completed = 0; /* it has expired meanwhile: the next request will be told */
+	return RC_OK;
+}
+
+/* Not done: 401. */
 static enum rc challenge(struct uia_try *try, struct buf *out)
 {
-	if (try->session.n == 0)
-		TRY(uia_session_open(try->accounts->uia, try->arena, &try->binding, &try->session));
-	if (try->completed &&
-	    !uia_session_complete(try->accounts->uia, try->session, try->completed, try->token))
-		try->completed = 0; /* it expired meanwhile: the next request will be told */
+	TRY(session_keep(try));
 	challenge_put(try, out);
 	TRY(buf_status(out));
 	if (!try->refused)
@@ -253,13 +270,16 @@ static enum rc challenge(struct uia_try *try, struct buf *out)
 static enum rc conclude(struct uia_try *try, struct buf *out)
 {
 	str token = STR_EMPTY;
-	if (try->session.n > 0 &&
-	    !uia_session_take(try->accounts->uia, try->arena, try->session, &token)) {
+	enum rc rc = RC_OK;
+	if (try->session.n > 0)
+		rc = uia_session_take(&try->accounts->uia, try->arena, try->session, &token);
+	if (rc == RC_NOT_FOUND) {
 		try->session = STR_EMPTY;
 		try->completed = 0;
 		TRY(refuse(try, "The session has been used"));
 		return challenge(try, out);
 	}
+	TRY(rc);
 	try->request->registration_token = try->token.n > 0 ? try->token : token;
 	return arena_status(try->arena);
 }

@@ -1,97 +1,56 @@
 #include "core/account/uia_sessions.h"
 
-#include "base/heap.h"
-#include "base/lock.h"
-#include "base/map.h"
+#include "store/uia.h"
 
 #include <string.h>
 
-struct uia_session {
-	struct uia_session *newer, *older; /* by age; none is ever moved */
-	struct uia_binding binding;
-	int64_t expires_mono_ms;
-	unsigned completed;
-	size_t token_bytes;
-	char id[UIA_SESSION_ID_BYTES];
-	char token[UIA_TOKEN_MAX_BYTES];
+enum {
+	/* Each session that is opened takes up to so many expired ones away: so they never pile up. */
+	EXPIRED_DROPPED_MAX = 16,
+	/* To find the oldest, all are counted: so that is not done each time, and there may be a hundredth too many. */
+	OVERSHOOT = 100,
 };
 
-struct uia_sessions {
-	size_t sessions_max;
-	int64_t life_ms;
-	const struct clock *clock;
-	const struct rng *rng;
-	struct lock mu;
-	struct map by_id GUARDED_BY(mu);
-	struct uia_session *newest GUARDED_BY(mu);
-	struct uia_session *oldest GUARDED_BY(mu);
-};
-
-enum rc uia_sessions_new(size_t sessions_max, int64_t life_ms, const struct clock *clock,
-    const struct rng *rng, struct uia_sessions **ret_sessions)
+enum rc uia_sessions_init(struct uia_sessions *sessions, const struct accounts_config *config)
 {
-	if (sessions_max == 0 || life_ms <= 0)
+	if (config->uia_sessions_max == 0 || config->uia_session_life_ms <= 0)
 		return RC_INVALID_PARAM;
-	struct uia_sessions *sessions = heap_zero(1, sizeof(*sessions));
-	if (!sessions)
-		return RC_NOMEM;
-	sessions->sessions_max = sessions_max;
-	sessions->life_ms = life_ms;
-	sessions->clock = clock;
-	sessions->rng = rng;
-	lock_init(&sessions->mu);
-	map_init(&sessions->by_id, rng);
-	*ret_sessions = sessions;
+	sessions->store = config->store;
+	sessions->clock = config->clock;
+	sessions->rng = config->rng;
+	sessions->sessions_max = config->uia_sessions_max;
+	sessions->life_ms = config->uia_session_life_ms;
 	return RC_OK;
 }
 
-void uia_sessions_free(struct uia_sessions *sessions)
+/*
+ * What the database keeps of the request. A password change has the new password in its body, and a plain digest of that
+ * could be searched for it much faster than Argon2id allows; the id is long, random, and not kept.
+ */
+static struct sha256 request_sealed(const struct uia_binding *binding, str id)
 {
-	if (!sessions)
-		return;
-	for (struct uia_session *session = sessions->newest, *older; session; session = older) {
-		older = session->older;
-		heap_free(session);
-	}
-	map_release(&sessions->by_id);
-	lock_destroy(&sessions->mu);
-	heap_free(sessions);
+	char bytes[SHA256_BYTES + UIA_SESSION_ID_BYTES];
+	memcpy(bytes, binding->request.bytes, SHA256_BYTES);
+	memcpy(bytes + SHA256_BYTES, id.p, UIA_SESSION_ID_BYTES);
+	return sha256(str_bytes(bytes, sizeof(bytes)));
 }
 
-static str session_key(const struct uia_session *session)
-{
-	return str_bytes(session->id, sizeof(session->id));
-}
+/* One operation on the session of an id, in a write transaction. */
+struct uia_write {
+	struct uia_row row;
+	int64_t now_ms;
+	size_t kept_max; /* 0: not looked at now */
+	str token;
+	struct arena *arena;
+};
 
-static void session_drop_locked(struct uia_sessions *sessions, struct uia_session *session)
-    REQUIRES(sessions->mu)
+static enum rc write_open(struct txn_rw *txn, void *arg, struct fail *fail)
 {
-	(void)map_remove(&sessions->by_id, session_key(session));
-	*(session->newer ? &session->newer->older : &sessions->newest) = session->older;
-	*(session->older ? &session->older->newer : &sessions->oldest) = session->newer;
-	heap_free(session);
-}
-
-/* All live equally long, so the expired ones are the oldest. */
-static void sessions_expire_locked(struct uia_sessions *sessions, int64_t now_ms)
-    REQUIRES(sessions->mu)
-{
-	while (sessions->oldest && sessions->oldest->expires_mono_ms <= now_ms)
-		session_drop_locked(sessions, sessions->oldest);
-}
-
-static enum rc session_add_locked(struct uia_sessions *sessions, struct uia_session *session)
-    REQUIRES(sessions->mu)
-{
-	enum rc rc = map_put(&sessions->by_id, session_key(session), session, NULL);
-	if (rc != RC_OK)
-		return rc;
-	session->older = sessions->newest;
-	*(sessions->newest ? &sessions->newest->newer : &sessions->oldest) = session;
-	sessions->newest = session;
-	if (map_count(&sessions->by_id) > sessions->sessions_max)
-		session_drop_locked(sessions, sessions->oldest);
-	return RC_OK;
+	(void)fail;
+	const struct uia_write *write = arg;
+	TRY(uia_rows_drop_expired(txn, write->now_ms, EXPIRED_DROPPED_MAX));
+	TRY(uia_row_add(txn, &write->row));
+	return write->kept_max > 0 ? uia_rows_drop_oldest(txn, write->kept_max) : RC_OK;
 }
 
 enum rc uia_session_open(struct uia_sessions *sessions, struct arena *arena,
@@ -99,82 +58,83 @@ enum rc uia_session_open(struct uia_sessions *sessions, struct arena *arena,
 {
 	str id = rng_text(sessions->rng, arena, RNG_ALPHANUMERIC, UIA_SESSION_ID_BYTES);
 	TRY(arena_status(arena));
-	struct uia_session *session = heap_zero(1, sizeof(*session));
-	if (!session)
-		return RC_NOMEM;
-	int64_t now_ms = clock_mono_ms(sessions->clock);
-	memcpy(session->id, id.p, sizeof(session->id));
-	session->binding = *binding;
-	session->expires_mono_ms = now_ms + sessions->life_ms;
-	lock_take(&sessions->mu);
-	sessions_expire_locked(sessions, now_ms);
-	enum rc rc = session_add_locked(sessions, session);
-	lock_drop(&sessions->mu);
-	if (rc != RC_OK) {
-		heap_free(session);
-		return rc;
-	}
+	int64_t now_ms = clock_wall_ms(sessions->clock);
+	size_t opened = atomic_fetch_add_explicit(&sessions->opened, 1, memory_order_relaxed);
+	struct uia_write write = {
+	    .row =
+		{
+		    .id = sha256(id),
+		    .purpose = binding->purpose,
+		    .user = binding->user,
+		    .request = request_sealed(binding, id),
+		    .expires_ms = now_ms + sessions->life_ms,
+		},
+	    .now_ms = now_ms,
+	};
+	if (opened % (sessions->sessions_max / OVERSHOOT + 1) == 0)
+		write.kept_max = sessions->sessions_max;
+	TRY(store_write(sessions->store, write_open, &write, NULL));
 	*ret_id = id;
 	return RC_OK;
 }
 
-static bool binding_eq(const struct uia_binding *a, const struct uia_binding *b)
+static bool is_bound(const struct uia_row *row, const struct uia_binding *binding, str id)
 {
-	return a->purpose == b->purpose && a->user == b->user &&
-	       memcmp(&a->request, &b->request, sizeof(a->request)) == 0;
+	struct sha256 request = request_sealed(binding, id);
+	return row->purpose == (int64_t)binding->purpose && row->user == binding->user &&
+	       memcmp(&row->request, &request, sizeof(request)) == 0;
 }
 
-static struct uia_session *session_find_locked(struct uia_sessions *sessions, str id)
-    REQUIRES(sessions->mu)
-{
-	sessions_expire_locked(sessions, clock_mono_ms(sessions->clock));
-	return map_get(&sessions->by_id, id);
-}
-
-bool uia_session_find(struct uia_sessions *sessions, str id, const struct uia_binding *binding,
+enum rc uia_session_find(struct uia_sessions *sessions, str id, const struct uia_binding *binding,
     unsigned *ret_completed)
 {
-	lock_take(&sessions->mu);
-	const struct uia_session *session = session_find_locked(sessions, id);
-	bool found = session && binding_eq(&session->binding, binding);
-	if (found)
-		*ret_completed = session->completed;
-	lock_drop(&sessions->mu);
-	return found;
+	struct txn_ro *txn CLEANUP(txn_ro_end) = NULL;
+	struct sha256 hash = sha256(id);
+	struct uia_row row;
+	if (id.n != UIA_SESSION_ID_BYTES)
+		return RC_NOT_FOUND;
+	TRY(txn_ro_begin(sessions->store, &txn));
+	TRY(uia_row_find(txn, &hash, clock_wall_ms(sessions->clock), &row));
+	if (!is_bound(&row, binding, id))
+		return RC_NOT_FOUND;
+	*ret_completed = (unsigned)row.completed;
+	return RC_OK;
 }
 
-bool uia_session_complete(struct uia_sessions *sessions, str id, unsigned stages, str token)
+static enum rc write_complete(struct txn_rw *txn, void *arg, struct fail *fail)
 {
-	token = str_first(token, UIA_TOKEN_MAX_BYTES);
-	lock_take(&sessions->mu);
-	struct uia_session *session = session_find_locked(sessions, id);
-	if (session) {
-		session->completed |= stages;
-		if (token.n > 0) {
-			memcpy(session->token, token.p, token.n);
-			session->token_bytes = token.n;
-		}
-	}
-	lock_drop(&sessions->mu);
-	return session != NULL;
+	(void)fail;
+	const struct uia_write *write = arg;
+	return uia_row_complete(
+	    txn, &write->row.id, write->now_ms, write->row.completed, write->token);
 }
 
-bool uia_session_take(struct uia_sessions *sessions, struct arena *arena, str id, str *ret_token)
+enum rc uia_session_complete(struct uia_sessions *sessions, str id, unsigned stages, str token)
 {
-	lock_take(&sessions->mu);
-	struct uia_session *session = session_find_locked(sessions, id);
-	if (session) {
-		*ret_token = arena_dup(arena, str_bytes(session->token, session->token_bytes));
-		session_drop_locked(sessions, session);
-	}
-	lock_drop(&sessions->mu);
-	return session != NULL;
+	struct uia_write write = {
+	    .row = {.id = sha256(id), .completed = stages},
+	    .now_ms = clock_wall_ms(sessions->clock),
+	    .token = token,
+	};
+	return store_write(sessions->store, write_complete, &write, NULL);
 }
 
-size_t uia_session_count(struct uia_sessions *sessions)
+static enum rc write_take(struct txn_rw *txn, void *arg, struct fail *fail)
 {
-	lock_take(&sessions->mu);
-	size_t count = map_count(&sessions->by_id);
-	lock_drop(&sessions->mu);
-	return count;
+	(void)fail;
+	struct uia_write *write = arg;
+	return uia_row_take(txn, write->arena, &write->row.id, write->now_ms, &write->token);
+}
+
+enum rc uia_session_take(
+    struct uia_sessions *sessions, struct arena *arena, str id, str *ret_token)
+{
+	struct uia_write write = {
+	    .row = {.id = sha256(id)},
+	    .now_ms = clock_wall_ms(sessions->clock),
+	    .arena = arena,
+	};
+	TRY(store_write(sessions->store, write_take, &write, NULL));
+	*ret_token = write.token;
+	return RC_OK;
 }

@@ -1,6 +1,7 @@
 /*
- * Sessions of user-interactive authentication. In memory: a restart ends them and the client begins anew. Bounded (the
- * oldest goes first), and each expires. Any thread; short lock.
+ * Sessions of user-interactive authentication. They stand in the database, so that a client may go on at any process,
+ * and after a restart. Bounded (the oldest goes first), and each expires, by the wall clock. What is acknowledged is on
+ * disk. Any lane thread.
  */
 #ifndef EXEUNT_CORE_ACCOUNT_UIA_SESSIONS_H
 #define EXEUNT_CORE_ACCOUNT_UIA_SESSIONS_H
@@ -8,10 +9,9 @@
 #include "codec/crypto.h"
 #include "core/account/accounts.h"
 
-enum {
-	UIA_SESSION_ID_BYTES = 24,
-	UIA_TOKEN_MAX_BYTES = 64,
-};
+#include <stdatomic.h>
+
+enum { UIA_SESSION_ID_BYTES = 24 };
 
 /* What a session was made for; a request with another one may not use it. */
 struct uia_binding {
@@ -21,22 +21,30 @@ struct uia_binding {
 	    request; /* of the first request's body without `auth`; zero where it does not matter */
 };
 
-struct uia_sessions;
+struct uia_sessions {
+	struct store *store;
+	const struct clock *clock;
+	const struct rng *rng;
+	size_t sessions_max;
+	int64_t life_ms;
+	atomic_size_t opened; /* by this process, since its start */
+};
 
-MUST_CHECK enum rc uia_sessions_new(size_t sessions_max, int64_t life_ms, const struct clock *clock,
-    const struct rng *rng, struct uia_sessions **ret_sessions);
-void uia_sessions_free(struct uia_sessions *sessions);
+/* RC_INVALID_PARAM: the bounds are not positive. Holds nothing that must be released. */
+MUST_CHECK enum rc uia_sessions_init(
+    struct uia_sessions *sessions, const struct accounts_config *config);
 
 /* A new session; its id in the arena. */
 MUST_CHECK enum rc uia_session_open(struct uia_sessions *sessions, struct arena *arena,
     const struct uia_binding *binding, str *ret_id);
-/* True when there is such a session, of this binding, not expired; with the stages that were completed. */
-bool uia_session_find(struct uia_sessions *sessions, str id, const struct uia_binding *binding,
-    unsigned *ret_completed);
-/* Marks stages. `token` (may be empty) is kept with them. False: the session is gone. */
-bool uia_session_complete(struct uia_sessions *sessions, str id, unsigned stages, str token);
-/* Ends it: true for exactly one caller, who gets the token that was kept. */
-bool uia_session_take(struct uia_sessions *sessions, struct arena *arena, str id, str *ret_token);
-size_t uia_session_count(struct uia_sessions *sessions);
+/* With the stages that were completed. RC_NOT_FOUND: there is none, it has expired, or it has another binding. */
+MUST_CHECK enum rc uia_session_find(struct uia_sessions *sessions, str id,
+    const struct uia_binding *binding, unsigned *ret_completed);
+/* Marks stages. `token` (may be empty) is kept with them. RC_NOT_FOUND: the session is gone. */
+MUST_CHECK enum rc uia_session_complete(
+    struct uia_sessions *sessions, str id, unsigned stages, str token);
+/* Ends it: RC_OK for exactly one caller, who gets the token that was kept. RC_NOT_FOUND: the session is gone. */
+MUST_CHECK enum rc uia_session_take(
+    struct uia_sessions *sessions, struct arena *arena, str id, str *ret_token);
 
 #endif

@@ -236,29 +236,182 @@ static void sessions_are_bounded(void **state)
 	}
 }
 
+/* Counted by the database itself. */
+static enum rc count_read(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	*(int64_t *)arg = fixture_sql_number(txn, "SELECT count(*) FROM uia_sessions");
+	return RC_OK;
+}
+
+static int64_t stored(struct account_rig *rig)
+{
+	int64_t count = -1;
+	assert_rc(store_write(rig->store->store, count_read, &count, NULL), RC_OK);
+	return count;
+}
+
+static struct uia_sessions sessions_of(struct account_rig *rig, size_t sessions_max, int64_t life_ms)
+{
+	struct accounts_config config = {
+		.store = rig->store->store,
+		.clock = &rig->store->clock,
+		.rng = &rig->store->rng,
+		.uia_sessions_max = sessions_max,
+		.uia_session_life_ms = life_ms,
+	};
+	struct uia_sessions sessions = {0};
+	assert_rc(uia_sessions_init(&sessions, &config), RC_OK);
+	return sessions;
+}
+
+static str opened(struct account_rig *rig, struct uia_sessions *sessions)
+{
+	struct uia_binding binding = {.purpose = UIA_REGISTER};
+	str id = STR_EMPTY;
+	assert_rc(uia_session_open(sessions, &rig->arena, &binding, &id), RC_OK);
+	return id;
+}
+
 /* The sessions alone: what is kept with them, and that one taker wins. */
 static void a_session_is_taken_once(void **state)
 {
 	struct account_rig *rig = *state;
-	struct uia_sessions *sessions;
+	struct uia_sessions sessions = sessions_of(rig, 2, 10);
 	struct uia_binding binding = {.purpose = UIA_REGISTER};
 	unsigned completed = 7;
-	str id, token;
-	assert_rc(uia_sessions_new(0, 1, &rig->store->clock, &rig->store->rng, &sessions), RC_INVALID_PARAM);
-	assert_rc(uia_sessions_new(2, 10, &rig->store->clock, &rig->store->rng, &sessions), RC_OK);
-	assert_rc(uia_session_open(sessions, &rig->arena, &binding, &id), RC_OK);
-	assert_true(uia_session_find(sessions, id, &binding, &completed));
+	str token, id = opened(rig, &sessions);
+	assert_rc(uia_session_find(&sessions, id, &binding, &completed), RC_OK);
 	assert_int_equal(completed, 0);
-	assert_true(uia_session_complete(sessions, id, 2, STR("kept")));
-	assert_true(uia_session_find(sessions, id, &binding, &completed));
-	assert_int_equal(completed, 2);
-	assert_true(uia_session_take(sessions, &rig->arena, id, &token));
+	assert_rc(uia_session_complete(&sessions, id, 2, STR("kept")), RC_OK);
+	assert_rc(uia_session_complete(&sessions, id, 1, STR_EMPTY), RC_OK);
+	assert_rc(uia_session_find(&sessions, id, &binding, &completed), RC_OK);
+	assert_int_equal(completed, 3);
+	assert_rc(uia_session_take(&sessions, &rig->arena, id, &token), RC_OK);
 	assert_str(token, STR("kept"));
-	assert_false(uia_session_take(sessions, &rig->arena, id, &token));
-	assert_false(uia_session_complete(sessions, id, 2, STR_EMPTY));
-	assert_int_equal(uia_session_count(sessions), 0);
-	uia_sessions_free(sessions);
-	uia_sessions_free(NULL);
+	assert_rc(uia_session_take(&sessions, &rig->arena, id, &token), RC_NOT_FOUND);
+	assert_rc(uia_session_complete(&sessions, id, 2, STR_EMPTY), RC_NOT_FOUND);
+	assert_rc(uia_session_find(&sessions, id, &binding, &completed), RC_NOT_FOUND);
+	assert_int_equal(stored(rig), 0);
+}
+
+static void one_that_has_expired_is_nobodys(void **state)
+{
+	struct account_rig *rig = *state;
+	struct uia_sessions sessions = sessions_of(rig, 2, 10);
+	struct uia_binding binding = {.purpose = UIA_REGISTER};
+	unsigned completed;
+	str token, id = opened(rig, &sessions);
+	clock_fake_advance(&rig->store->clock_fake, 10);
+	assert_rc(uia_session_find(&sessions, id, &binding, &completed), RC_NOT_FOUND);
+	assert_rc(uia_session_complete(&sessions, id, 1, STR_EMPTY), RC_NOT_FOUND);
+	assert_rc(uia_session_take(&sessions, &rig->arena, id, &token), RC_NOT_FOUND);
+}
+
+static void impossible_bounds_are_refused(void **state)
+{
+	(void)state;
+	static const struct accounts_config configs[] = {
+		{.uia_sessions_max = 0, .uia_session_life_ms = 1},
+		{.uia_sessions_max = 1, .uia_session_life_ms = 0},
+	};
+	for (size_t i = 0; i < COUNT_OF(configs); i++) {
+		struct uia_sessions sessions = {0};
+		assert_rc(uia_sessions_init(&sessions, &configs[i]), RC_INVALID_PARAM);
+	}
+}
+
+/* Two of them over one store, as two processes have, or one that was started again. */
+static void another_process_goes_on(void **state)
+{
+	struct account_rig *rig = *state;
+	struct session alice = rig_register(rig, "alice", NULL);
+	struct attempt first = try_as(rig, UIA_PASSWORD_CHANGE, &alice, "{\"new_password\":\"x\"}");
+	account_rig_mode(rig, REGISTRATION_OPEN);
+	struct attempt wrong = try_with(rig, UIA_PASSWORD_CHANGE, &alice, "{\"new_password\":\"x\",\"auth\":{\"session\":\"",
+	                                first.session, "\"," WRONG_PASSWORD "}}");
+	assert_str(wrong.session, first.session);
+	account_rig_mode(rig, REGISTRATION_OPEN);
+	struct attempt right = try_with(rig, UIA_PASSWORD_CHANGE, &alice, "{\"new_password\":\"x\",\"auth\":{\"session\":\"",
+	                                first.session, "\"," RIGHT_PASSWORD "}}");
+	assert_int_equal(right.rc, RC_OK);
+	account_rig_mode(rig, REGISTRATION_OPEN);
+	struct attempt again = try_with(rig, UIA_PASSWORD_CHANGE, &alice, "{\"new_password\":\"x\",\"auth\":{\"session\":\"",
+	                                first.session, "\"," RIGHT_PASSWORD "}}");
+	assert_int_equal(again.rc, RC_UIA_FORBIDDEN); /* once, wherever */
+}
+
+/* The database of many may be counted now and then, and holds a hundredth more at most. */
+static void many_are_bounded_too(void **state)
+{
+	struct account_rig *rig = *state;
+	enum { MAX = 250, OPENED = 600 };
+	struct uia_sessions sessions = sessions_of(rig, MAX, 1000);
+	int64_t most = 0;
+	for (int i = 0; i < OPENED; i++) {
+		opened(rig, &sessions);
+		int64_t count = i >= MAX ? stored(rig) : 0;
+		most = count > most ? count : most;
+	}
+	assert_in_range(most, MAX, MAX + MAX / 100);
+}
+
+static void the_expired_go(void **state)
+{
+	struct account_rig *rig = *state;
+	enum { OLD = 40 };
+	struct uia_sessions sessions = sessions_of(rig, 1000, 1000);
+	for (int i = 0; i < OLD; i++)
+		opened(rig, &sessions);
+	clock_fake_advance(&rig->store->clock_fake, 999);
+	opened(rig, &sessions);
+	assert_int_equal(stored(rig), OLD + 1);
+	clock_fake_advance(&rig->store->clock_fake, 1);
+	opened(rig, &sessions);
+	assert_int_equal(stored(rig), OLD + 2 - 16); /* never many at a time */
+	opened(rig, &sessions);
+	opened(rig, &sessions);
+	assert_int_equal(stored(rig), 4);
+	opened(rig, &sessions);
+	assert_int_equal(stored(rig), 5);
+}
+
+/* How many rows hold exactly these bytes as their id or their request. */
+struct search {
+	struct sha256 bytes;
+	bool is_on_postgres;
+	int64_t found;
+};
+
+static enum rc search_read(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	struct search *search = arg;
+	char hex[2 * SHA256_BYTES + 1], sql[300];
+	for (size_t i = 0; i < SHA256_BYTES; i++)
+		snprintf(hex + 2 * i, 3, "%02x", search->bytes.bytes[i]);
+	const char *prefix = search->is_on_postgres ? "'\\x" : "x'";
+	snprintf(sql, sizeof sql, "SELECT count(*) FROM uia_sessions WHERE request=%s%s' OR id=%s%s'", prefix, hex,
+	         prefix, hex);
+	search->found = fixture_sql_number(txn, sql);
+	return RC_OK;
+}
+
+static int64_t stored_as(struct account_rig *rig, struct sha256 bytes)
+{
+	struct search search = {bytes, rig->store->database[0] != '\0', -1};
+	assert_rc(store_write(rig->store->store, search_read, &search, NULL), RC_OK);
+	return search.found;
+}
+
+/* A new password is in the body that a session is bound to: who reads the database must not be able to try it. */
+static void the_database_tells_no_password(void **state)
+{
+	struct account_rig *rig = *state;
+	struct session alice = rig_register(rig, "alice", NULL);
+	struct attempt first = try_as(rig, UIA_PASSWORD_CHANGE, &alice, "{\"new_password\":\"x\"}");
+	assert_int_equal(stored_as(rig, sha256(first.session)), 1);
+	assert_int_equal(stored_as(rig, sha256(STR("\"new_password\"\"x\""))), 0);
 }
 
 int main(void)
@@ -275,6 +428,12 @@ int main(void)
 		TEST(registration_by_token),
 		TEST(sessions_are_bounded),
 		TEST(a_session_is_taken_once),
+		TEST(one_that_has_expired_is_nobodys),
+		TEST(impossible_bounds_are_refused),
+		TEST(another_process_goes_on),
+		TEST(many_are_bounded_too),
+		TEST(the_expired_go),
+		TEST(the_database_tells_no_password),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

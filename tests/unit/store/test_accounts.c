@@ -1,6 +1,8 @@
 /* Accounts, devices, tokens, registration tokens, account data, filters. */
 #include "store_fixture.h"
 
+#include "store/uia.h"
+
 #include <string.h>
 
 /* Work that is done in a write transaction of its own. */
@@ -403,6 +405,81 @@ static void one_time_key_counts(void **state)
 	assert_int_equal(otk_now(f, device, &counts), 0);
 }
 
+static enum rc uia_begin(struct txn_rw *txn, const char *id, int64_t expires_ms)
+{
+	struct uia_row row = {
+	    .id = hash_of(id), .purpose = 2, .user = 7, .request = hash_of("body"), .expires_ms = expires_ms};
+	return uia_row_add(txn, &row);
+}
+
+static void run_uia(struct fixture *f, struct txn_rw *txn)
+{
+	struct txn_ro *ro = txn_reading(txn);
+	struct sha256 id = hash_of("one"), other = hash_of("two"), request = hash_of("body");
+	struct uia_row row;
+	str token;
+	assert_int_equal(uia_begin(txn, "one", 100), RC_OK);
+	assert_int_equal(uia_row_find(ro, &id, 99, &row), RC_OK);
+	assert_memory_equal(&row.id, &id, sizeof id);
+	assert_memory_equal(&row.request, &request, sizeof request);
+	assert_int_equal(row.purpose, 2);
+	assert_int_equal(row.user, 7);
+	assert_int_equal(row.completed, 0);
+	assert_int_equal(uia_row_find(ro, &id, 100, &row), RC_NOT_FOUND);
+	assert_int_equal(uia_row_find(ro, &other, 99, &row), RC_NOT_FOUND);
+	assert_int_equal(uia_row_complete(txn, &id, 99, 4, STR("token")), RC_OK);
+	assert_int_equal(uia_row_complete(txn, &id, 99, 1, STR_EMPTY), RC_OK);
+	assert_int_equal(uia_row_complete(txn, &id, 100, 8, STR_EMPTY), RC_NOT_FOUND);
+	assert_int_equal(uia_row_find(ro, &id, 99, &row), RC_OK);
+	assert_int_equal(row.completed, 5);
+	assert_int_equal(uia_row_take(txn, &f->arena, &id, 100, &token), RC_NOT_FOUND);
+	assert_int_equal(uia_row_take(txn, &f->arena, &id, 99, &token), RC_OK);
+	assert_true(str_eq(token, STR("token")));
+	assert_int_equal(uia_row_take(txn, &f->arena, &id, 99, &token), RC_NOT_FOUND);
+}
+
+static void uia_sessions(void **state)
+{
+	in_transaction(state, run_uia);
+}
+
+/* Which of five are left, as a number with their digits. */
+static int64_t uia_left(struct txn_rw *txn)
+{
+	static const char *const ids[] = {"1", "2", "3", "4", "5"};
+	int64_t left = 0;
+	for (size_t i = 0; i < COUNT_OF(ids); i++) {
+		struct sha256 id = hash_of(ids[i]);
+		struct uia_row row;
+		enum rc rc = uia_row_find(txn_reading(txn), &id, 0, &row);
+		left = rc == RC_OK ? 10 * left + (int64_t)i + 1 : left;
+	}
+	return left;
+}
+
+static void run_uia_bounds(struct fixture *f, struct txn_rw *txn)
+{
+	(void)f;
+	static const char *const ids[] = {"1", "2", "3", "4", "5"};
+	for (size_t i = 0; i < COUNT_OF(ids); i++)
+		assert_int_equal(uia_begin(txn, ids[i], 100 * (1 + (int64_t)i)), RC_OK);
+	assert_int_equal(uia_rows_drop_expired(txn, 99, 5), RC_OK);
+	assert_int_equal(uia_rows_drop_oldest(txn, 5), RC_OK);
+	assert_int_equal(uia_left(txn), 12345);
+	assert_int_equal(uia_rows_drop_expired(txn, 300, 1), RC_OK);
+	assert_int_equal(uia_left(txn), 2345);
+	assert_int_equal(uia_rows_drop_expired(txn, 300, 4), RC_OK);
+	assert_int_equal(uia_left(txn), 45);
+	assert_int_equal(uia_begin(txn, "1", 900), RC_OK);
+	assert_int_equal(uia_rows_drop_oldest(txn, 2), RC_OK);
+	assert_int_equal(uia_left(txn), 15);
+}
+
+static void uia_sessions_are_dropped(void **state)
+{
+	in_transaction(state, run_uia_bounds);
+}
+
 static enum rc read_much(
     struct txn_ro *txn, struct arena *arena, int64_t user, const struct sha256 *access)
 {
@@ -468,6 +545,8 @@ int main(void)
 	    TEST(account_data),
 	    TEST(filters),
 	    TEST(one_time_key_counts),
+	    TEST(uia_sessions),
+	    TEST(uia_sessions_are_dropped),
 	    TEST(failing_allocations_are_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -434,6 +434,9 @@ static bool may_scan(enum statement statement)
 	    STMT_deactivations_open,
 	    STMT_memberships_count,
 	    STMT_departures_due_count,
+	    /* from one end, and no further than a limit */
+	    STMT_uia_drop_expired,
+	    STMT_uia_drop_oldest,
 	};
 	for (size_t i = 0; i < COUNT_OF(walks); i++)
 		if (walks[i] == statement)
