@@ -1,6 +1,7 @@
 /*
  * The text of a notification: the teller's process and position, then a line for each piece of news: a letter, the id,
- * and for some a text.
+ * and for some a text, in which all but printable ASCII is written %XX: a payload is text in the encoding of the
+ * database, and one that it cannot hold would fail the commit of the whole group.
  */
 #include "store/news_int.h"
 
@@ -16,7 +17,8 @@
 
 enum {
 	LISTEN_RETRY_MS = 500,
-	LOOK_MS = 1000, /* positions are looked at even when nobody tells: a teller may have died after its commit */
+	LOOK_MS = 1000, /* positions are compared with what was heard: a connection may be dead and not know it */
+	ESCAPED_CHARS = 3,
 };
 
 static const char letters[] = {
@@ -42,34 +44,46 @@ static bool is_told(const struct outgoing_news *news, str line)
 	return memmem(news->text, news->n, line.p, line.n) != NULL;
 }
 
-static enum rc line_add(struct txn_rw *txn, str line)
+static void line_add(struct txn_rw *txn, str line)
 {
 	struct outgoing_news *news = &txn->ro.store->writer.news;
-	if (!txn->ro.store->engine->is_shared || news->is_too_much || is_told(news, line))
-		return RC_OK;
-	if (news->n + line.n > sizeof news->text) {
+	if (news->n + line.n > sizeof news->text)
 		news->is_too_much = true;
-		return RC_TOO_LARGE;
-	}
+	if (!txn->ro.store->engine->is_shared || news->is_too_much)
+		return;
 	memcpy(news->text + news->n, line.p, line.n);
 	news->n += line.n;
-	return RC_OK;
 }
 
 void txn_tell(struct txn_rw *txn, enum news_kind kind, int64_t id)
 {
-	char line[NEWS_ITEM_BYTES + 8];
-	int n = snprintf(line, sizeof line, "\n%c%lld;", letters[kind], (long long)id);
-	(void)line_add(txn, (str){line, (size_t)n});
+	char text[NEWS_ITEM_BYTES + 8];
+	int n = snprintf(text, sizeof text, "\n%c%lld;", letters[kind], (long long)id);
+	str line = {text, (size_t)n};
+	if (!is_told(&txn->ro.store->writer.news, line))
+		line_add(txn, line);
+}
+
+static bool is_plain(unsigned char c)
+{
+	return c >= ' ' && c < 0x7f && c != '%';
 }
 
 enum rc txn_tell_text(struct txn_rw *txn, enum news_kind kind, int64_t id, str text)
 {
-	char line[NEWS_ITEM_BYTES + NEWS_TEXT_MAX + 8];
-	if (text.n > NEWS_TEXT_MAX || str_find(text, '\n') < text.n)
+	char line[NEWS_ITEM_BYTES + NEWS_TEXT_MAX * ESCAPED_CHARS + 8];
+	if (text.n > NEWS_TEXT_MAX)
 		return RC_TOO_LARGE;
-	int n = snprintf(line, sizeof line, "\n%c%lld;%.*s", letters[kind], (long long)id, STR_ARG(text));
-	return line_add(txn, (str){line, (size_t)n});
+	size_t n = (size_t)snprintf(line, sizeof line, "\n%c%lld;", letters[kind], (long long)id);
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+		if (is_plain(c))
+			line[n++] = text.p[i];
+		else
+			n += (size_t)snprintf(line + n, sizeof line - n, "%%%02X", c);
+	}
+	line_add(txn, (str){line, n});
+	return RC_OK;
 }
 
 static str channel_of(const struct store *store, char name[32])
@@ -83,7 +97,8 @@ enum rc news_send(struct txn_rw *txn)
 	struct store *store = txn->ro.store;
 	struct outgoing_news *news = &store->writer.news;
 	char text[NEWS_MAX_BYTES + 64], name[32];
-	if (!store->engine->is_shared || (news->n == 0 && !news->is_too_much))
+	bool is_silent = news->n == 0 && !news->is_too_much && txn->numbers.pos == store->writer.on_disk.pos;
+	if (!store->engine->is_shared || is_silent)
 		return RC_OK;
 	int n = snprintf(text, sizeof text, "%lld %lld%.*s", (long long)store->process, (long long)txn->numbers.pos,
 	    news->is_too_much ? 3 : (int)news->n, news->is_too_much ? "\n*;" : news->text);
@@ -102,15 +117,45 @@ static bool kind_of(char letter, enum news_kind *ret_kind)
 	return false;
 }
 
+static int hex_value(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* False: it is not what txn_tell_text() writes. */
+static bool text_read(str escaped, char text[NEWS_TEXT_MAX], size_t *ret_n)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < escaped.n; i++) {
+		char c = escaped.p[i];
+		if (n == NEWS_TEXT_MAX)
+			return false;
+		if (c == '%') {
+			int high = i + 2 < escaped.n ? hex_value(escaped.p[i + 1]) : -1;
+			int low = high >= 0 ? hex_value(escaped.p[i + 2]) : -1;
+			if (low < 0)
+				return false;
+			c = (char)(high << 4 | low);
+			i += 2;
+		}
+		text[n++] = c;
+	}
+	*ret_n = n;
+	return true;
+}
+
 static void line_hear(struct listener *listener, str line)
 {
 	struct news news = {0};
+	char text[NEWS_TEXT_MAX];
 	str rest = str_from(line, 1), id;
-	if (line.n == 0 || !kind_of(line.p[0], &news.kind))
+	if (line.n == 0 || !kind_of(line.p[0], &news.kind) || str_find(line, ';') == line.n || !str_split(&rest, ';', &id))
 		return;
-	if (str_split(&rest, ';', &id))
-		(void)str_to_i64(id, 0, INT64_MAX, &news.id);
-	news.text = rest.p ? rest : STR_EMPTY;
+	if (id.n > 0 && !str_to_i64(id, 0, INT64_MAX, &news.id))
+		return;
+	if (!text_read(rest, text, &news.text.n))
+		return;
+	news.text.p = text;
 	listener->fn(listener->self, &news);
 }
 
@@ -130,7 +175,9 @@ static void notification_hear(void *self, str text)
 	if (!str_split(&rest, '\n', &head) || !str_split(&head, ' ', &process_text) ||
 	    !str_to_i64(process_text, 0, INT64_MAX, &process) || !str_to_i64(head, 0, INT64_MAX, &pos))
 		return;
-	if (process == store->process && process != 0)
+	if (pos > store->listener.heard_pos)
+		store->listener.heard_pos = pos;
+	if (process == store_process(store) && process != 0)
 		return; /* our own */
 	position_raise(store, pos);
 	while (rest.p && str_split(&rest, '\n', &line))
@@ -157,17 +204,29 @@ static void everything_hear(struct store *store)
 	store->listener.fn(store->listener.self, &news);
 }
 
-/* A position that nobody told of: its teller is gone, or the connection was away. */
-static void position_look(struct store *store)
+static enum rc position_read(struct store *store, int64_t *ret_pos)
 {
 	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
-	int64_t pos = 0, known = __atomic_load_n(&store->committed_pos, __ATOMIC_ACQUIRE);
-	if (txn_ro_begin(store, &txn) != RC_OK || txn_committed_pos(txn, &pos) != RC_OK || pos <= known)
-		return;
-	if (__atomic_load_n(&store->committed_pos, __ATOMIC_ACQUIRE) >= pos)
-		return; /* told meanwhile */
-	position_raise(store, pos);
-	everything_hear(store);
+	TRY(txn_ro_begin(store, &txn));
+	return txn_committed_pos(txn, ret_pos);
+}
+
+/*
+ * Each commit that takes a position tells it. One that was seen a while ago and has not been heard of will not be: the
+ * connection is dead.
+ */
+static enum rc position_look(struct store *store)
+{
+	struct listener *listener = &store->listener;
+	int64_t now_ms = clock_mono_ms(&clock_system), pos;
+	if (now_ms < listener->next_look_ms)
+		return RC_OK;
+	listener->next_look_ms = now_ms + LOOK_MS;
+	if (listener->heard_pos < listener->awaited_pos)
+		return RC_UNAVAILABLE;
+	if (position_read(store, &pos) == RC_OK)
+		listener->awaited_pos = pos;
+	return RC_OK;
 }
 
 static bool is_stopping(const struct listener *listener)
@@ -179,14 +238,18 @@ static enum rc listen_once(struct store *store)
 {
 	struct listener *listener = &store->listener;
 	char name[32];
+	int64_t pos;
 	(void)channel_of(store, name);
 	TRY(store->engine->open(&listener->conn, store, CONN_LISTENER, NULL));
 	TRY(postgres_listen(&listener->conn, name));
-	position_look(store);
+	TRY(position_read(store, &pos));
+	listener->heard_pos = listener->awaited_pos = pos;
+	listener->next_look_ms = clock_mono_ms(&clock_system) + LOOK_MS;
+	position_raise(store, pos);
 	everything_hear(store); /* whatever came before this connection */
 	while (!is_stopping(listener)) {
 		TRY(postgres_wait(&listener->conn, listener->wake[0], LOOK_MS, notification_hear, store));
-		position_look(store);
+		TRY(position_look(store));
 	}
 	return RC_OK;
 }

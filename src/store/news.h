@@ -25,7 +25,10 @@ struct news {
 
 /* Said again and again in one group it is told once. When there is too much to say, NEWS_EVERYTHING is told. */
 void txn_tell(struct txn_rw *txn, enum news_kind kind, int64_t id);
-/* `text` has no line end and at most NEWS_TEXT_MAX bytes: RC_TOO_LARGE. */
+/*
+ * Each text is told, in the order of the calls: the last one counts. Any bytes, at most NEWS_TEXT_MAX: RC_TOO_LARGE. It is
+ * missed by those to whom NEWS_EVERYTHING is told instead, or whose connection is lost.
+ */
 enum { NEWS_TEXT_MAX = 2000 };
 MUST_CHECK enum rc txn_tell_text(struct txn_rw *txn, enum news_kind kind, int64_t id, str text);
 

@@ -22,6 +22,9 @@ struct listener {
 	news_fn *fn;
 	void *self;
 	int wake[2]; /* a pipe that ends the wait */
+	int64_t heard_pos;    /* the newest that was told on this connection, or stood when it began */
+	int64_t awaited_pos;  /* the newest at the last look */
+	int64_t next_look_ms;
 	bool started;
 	bool stopping; /* atomic */
 	thread thread;
