@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/heap.h"
 #include "base/log.h"
+#include "core/cluster/cluster.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -107,12 +108,15 @@ static str limited_address(struct api *api, struct http_request *http)
 	return str_first(address, end);
 }
 
+/* Whoever it is: an address may come to any process, and so may a user, whose rooms are shared out among all of them. */
 static enum rc limit_check(struct exchange *x, str who)
 {
 	struct api_request *rq = &x->rq;
+	const struct api_context *ctx = x->api->ctx;
+	size_t processes = ctx->cluster ? cluster_count(ctx->cluster) : 1;
 	int64_t retry_after_ms = 0;
-	if (rate_take(x->api->limiter, rq->endpoint->rate, who, clock_mono_ms(x->api->ctx->clock),
-		&retry_after_ms))
+	if (rate_take(x->api->limiter, rq->endpoint->rate, who, processes,
+		clock_mono_ms(ctx->clock), &retry_after_ms))
 		return RC_OK;
 	enum rc rc = fail_set(&rq->fail, RC_LIMIT_EXCEEDED,
 	    "Too many requests: try again in %lld ms", (long long)retry_after_ms);

@@ -130,10 +130,23 @@ static struct bucket *bucket_get_locked(
 	return bucket;
 }
 
-static bool bucket_take(
-    struct bucket *bucket, const struct rate *rate, int64_t now_ms, int64_t *ret_retry_after_ms)
+/* One in so many processes asks so many times the price: its bucket then holds, and gains, its share to the unit. */
+static int64_t price(size_t processes)
 {
-	int64_t full = rate->burst * UNITS_PER_TOKEN;
+	return (int64_t)processes * UNITS_PER_TOKEN;
+}
+
+/* At least one token, or nobody would ever be served. */
+static int64_t bucket_size(const struct rate *rate, size_t processes)
+{
+	int64_t units = rate->burst * UNITS_PER_TOKEN;
+	return units > price(processes) ? units : price(processes);
+}
+
+static bool bucket_take(struct bucket *bucket, const struct rate *rate, size_t processes,
+    int64_t now_ms, int64_t *ret_retry_after_ms)
+{
+	int64_t full = bucket_size(rate, processes), cost = price(processes);
 	int64_t elapsed_ms = now_ms - bucket->seen_mono_ms;
 	/* Compared by division: an hour's gain must not overflow. */
 	if (elapsed_ms > (full - bucket->units) / rate->per_minute)
@@ -141,19 +154,20 @@ static bool bucket_take(
 	else if (elapsed_ms > 0)
 		bucket->units += elapsed_ms * rate->per_minute;
 	bucket->seen_mono_ms = now_ms;
-	if (bucket->units >= UNITS_PER_TOKEN) {
-		bucket->units -= UNITS_PER_TOKEN;
+	if (bucket->units >= cost) {
+		bucket->units -= cost;
 		return true;
 	}
-	int64_t lacking = UNITS_PER_TOKEN - bucket->units;
+	int64_t lacking = cost - bucket->units;
 	*ret_retry_after_ms = (lacking + rate->per_minute - 1) / rate->per_minute;
 	return false;
 }
 
-bool rate_take(struct rate_limiter *limiter, enum rate_class class, str who, int64_t now_mono_ms,
-    int64_t *ret_retry_after_ms)
+bool rate_take(struct rate_limiter *limiter, enum rate_class class, str who, size_t processes,
+    int64_t now_mono_ms, int64_t *ret_retry_after_ms)
 {
 	ASSERT(class >= RATE_NONE && class < RATE_CLASS_COUNT);
+	ASSERT(processes >= 1 && processes <= RATE_PROCESSES_MAX);
 	if (!limiter->limits.enabled || class == RATE_NONE)
 		return true;
 	const struct rate *rate = &limiter->limits.of[class];
@@ -164,9 +178,9 @@ bool rate_take(struct rate_limiter *limiter, enum rate_class class, str who, int
 		memcpy(key + 1, who.p, who.n);
 	lock_take(&limiter->mu);
 	struct bucket *bucket = bucket_get_locked(
-	    limiter, str_bytes(key, who.n + 1), rate->burst * UNITS_PER_TOKEN, now_mono_ms);
+	    limiter, str_bytes(key, who.n + 1), bucket_size(rate, processes), now_mono_ms);
 	/* Without memory for a bucket the request will find none either; it is not refused here. */
-	bool taken = !bucket || bucket_take(bucket, rate, now_mono_ms, ret_retry_after_ms);
+	bool taken = !bucket || bucket_take(bucket, rate, processes, now_mono_ms, ret_retry_after_ms);
 	lock_drop(&limiter->mu);
 	return taken;
 }

@@ -3,6 +3,9 @@
  *
  * A bucket holds at most `burst` tokens and gains `per_minute`. The number of buckets is bounded: the one unused for
  * longest makes place, so that a flood of addresses costs a fixed amount of memory. Any thread; short lock.
+ *
+ * Where several processes serve one server, each counts what comes to it, and nobody adds that up. So each grants an
+ * equal share: together they grant no more than one alone would, but for the single token that a bucket holds at least.
  */
 #ifndef EXEUNT_API_RATE_LIMIT_H
 #define EXEUNT_API_RATE_LIMIT_H
@@ -44,12 +47,13 @@ MUST_CHECK enum rc rate_limiter_new(
 void rate_limiter_free(struct rate_limiter *limiter);
 
 /*
- * Takes a token of `who` (at most RATE_KEY_MAX_BYTES, the rest is ignored). False: none is left; the next comes in
- * `*ret_retry_after_ms` (at least 1).
+ * Takes a token of `who` (at most RATE_KEY_MAX_BYTES, the rest is ignored) out of the share of one in `processes` (at
+ * least 1; the number may change from call to call). False: none is left; the next comes in `*ret_retry_after_ms` (at
+ * least 1).
  */
-enum { RATE_KEY_MAX_BYTES = 64 };
+enum { RATE_KEY_MAX_BYTES = 64, RATE_PROCESSES_MAX = 1000 };
 MUST_CHECK bool rate_take(struct rate_limiter *limiter, enum rate_class class, str who,
-    int64_t now_mono_ms, int64_t *ret_retry_after_ms);
+    size_t processes, int64_t now_mono_ms, int64_t *ret_retry_after_ms);
 
 size_t rate_bucket_count(struct rate_limiter *limiter);
 

@@ -21,12 +21,17 @@ static struct rate_limiter *limiter_of(bool enabled, struct rate rate, size_t bu
 }
 
 /* Milliseconds to wait; 0: taken. */
-static int64_t take(struct rate_limiter *limiter, const char *who, int64_t now_ms)
+static int64_t take_share(struct rate_limiter *limiter, const char *who, size_t processes, int64_t now_ms)
 {
 	int64_t retry_after_ms = 0;
-	bool taken = rate_take(limiter, RATE_LOGIN, str_of(who), now_ms, &retry_after_ms);
+	bool taken = rate_take(limiter, RATE_LOGIN, str_of(who), processes, now_ms, &retry_after_ms);
 	assert_int_equal(taken, retry_after_ms == 0);
 	return retry_after_ms;
+}
+
+static int64_t take(struct rate_limiter *limiter, const char *who, int64_t now_ms)
+{
+	return take_share(limiter, who, 1, now_ms);
 }
 
 static void a_bucket_empties_and_fills(void **state)
@@ -72,6 +77,70 @@ static void what_it_says_is_enough(void **state)
 	}
 }
 
+/* Tokens until refused. */
+static int64_t taken_until_refused(struct rate_limiter *limiter, size_t processes, int64_t now_ms)
+{
+	int64_t count = 0;
+	while (take_share(limiter, "a", processes, now_ms) == 0)
+		count++;
+	return count;
+}
+
+/* So many processes, all of which somebody asks, never grant more than one does. */
+static void processes_share(void **state)
+{
+	(void)state;
+	static const struct {
+		struct rate rate;
+		size_t processes;
+		int64_t burst, in_a_minute; /* of each */
+	} rows[] = {
+		{{20, 30}, 1, 20, 20}, {{20, 30}, 2, 10, 10}, {{20, 30}, 3, 6, 6}, {{20, 12}, 3, 6, 4},
+		{{20, 30}, 20, 1, 1},  {{20, 30}, 30, 1, 1},  {{20, 30}, 60, 1, 0}, {{1, 1}, 2, 1, 0},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct rate_limiter *limiter = limiter_of(true, rows[i].rate, 10);
+		assert_int_equal(taken_until_refused(limiter, rows[i].processes, 0), rows[i].burst);
+		assert_int_equal(taken_until_refused(limiter, rows[i].processes, 60000), rows[i].in_a_minute);
+		rate_limiter_free(limiter);
+	}
+}
+
+/* What is waited for is the share's next token, and no fraction of it is lost. */
+static void a_share_loses_nothing(void **state)
+{
+	(void)state;
+	struct rate_limiter *limiter = limiter_of(true, (struct rate){6, 7}, 10);
+	int64_t now_ms = 0, granted = taken_until_refused(limiter, 3, 0);
+	assert_int_equal(granted, 2);
+	for (; granted < 9; granted++) {
+		int64_t wait_ms = take_share(limiter, "a", 3, now_ms);
+		assert_in_range(wait_ms, 2, 25715); /* 60 s * 3 / 7 */
+		assert_int_equal(take_share(limiter, "a", 3, now_ms + wait_ms - 1), 1);
+		now_ms += wait_ms;
+		assert_int_equal(take_share(limiter, "a", 3, now_ms), 0);
+	}
+	assert_int_equal(now_ms, 180000); /* seven */
+	rate_limiter_free(limiter);
+}
+
+/* Processes come and go: the bucket is the same, only its tokens count for more or less. */
+static void shares_follow_the_number_of_processes(void **state)
+{
+	(void)state;
+	struct rate_limiter *limiter = limiter_of(true, (struct rate){12, 60}, 10);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(take_share(limiter, "a", 1, 0), 0);
+	assert_int_equal(taken_until_refused(limiter, 4, 0), 2); /* of the 8 that were left */
+	assert_int_equal(take_share(limiter, "a", 1, 0), 1000);
+	assert_int_equal(take_share(limiter, "a", 1, 1000), 0);
+	/* More processes than tokens: a bucket holds one, and no more afterwards than it may. */
+	assert_int_equal(taken_until_refused(limiter, 48, 1000000), 1);
+	assert_int_equal(take_share(limiter, "a", 48, 1000000), 48000);
+	assert_int_equal(taken_until_refused(limiter, 1, 2000000), 12);
+	rate_limiter_free(limiter);
+}
+
 static void classes_and_persons_are_apart(void **state)
 {
 	(void)state;
@@ -79,14 +148,14 @@ static void classes_and_persons_are_apart(void **state)
 	int64_t wait_ms = 0;
 	assert_int_equal(take(limiter, "a", 0), 0);
 	assert_true(take(limiter, "a", 0) > 0);
-	assert_true(rate_take(limiter, RATE_MESSAGE, STR("a"), 0, &wait_ms));
-	assert_true(rate_take(limiter, RATE_NONE, STR("a"), 0, &wait_ms));
+	assert_true(rate_take(limiter, RATE_MESSAGE, STR("a"), 1, 0, &wait_ms));
+	assert_true(rate_take(limiter, RATE_NONE, STR("a"), 1, 0, &wait_ms));
 	assert_int_equal(take(limiter, "", 0), 0);
 	assert_true(take(limiter, "", 0) > 0);
 	char one[RATE_KEY_MAX_BYTES + 10];
 	memset(one, 'x', sizeof(one));
-	assert_true(rate_take(limiter, RATE_LOGIN, str_bytes(one, sizeof(one)), 0, &wait_ms));
-	assert_false(rate_take(limiter, RATE_LOGIN, str_bytes(one, RATE_KEY_MAX_BYTES), 0, &wait_ms));
+	assert_true(rate_take(limiter, RATE_LOGIN, str_bytes(one, sizeof(one)), 1, 0, &wait_ms));
+	assert_false(rate_take(limiter, RATE_LOGIN, str_bytes(one, RATE_KEY_MAX_BYTES), 1, 0, &wait_ms));
 	rate_limiter_free(limiter);
 }
 
@@ -139,7 +208,7 @@ static void without_memory_nobody_is_refused(void **state)
 	for (int64_t k = 0; k < 4; k++) {
 		arena_fail_after(k);
 		int64_t wait_ms = 0;
-		bool taken = rate_take(limiter, RATE_LOGIN, STR("somebody"), k, &wait_ms);
+		bool taken = rate_take(limiter, RATE_LOGIN, STR("somebody"), 1, k, &wait_ms);
 		arena_fail_after(-1);
 		if (rate_bucket_count(limiter) > 0)
 			break; /* there was enough: from now on it counts */
@@ -154,6 +223,9 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bucket_empties_and_fills),
 		cmocka_unit_test(what_it_says_is_enough),
+		cmocka_unit_test(processes_share),
+		cmocka_unit_test(a_share_loses_nothing),
+		cmocka_unit_test(shares_follow_the_number_of_processes),
 		cmocka_unit_test(classes_and_persons_are_apart),
 		cmocka_unit_test(off_is_off),
 		cmocka_unit_test(buckets_are_bounded),
