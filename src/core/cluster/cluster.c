@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { TICK_ARENA_BYTES = 1 << 20, SETTLE_TRIES_MAX = 10 };
+enum { TICK_ARENA_BYTES = 1 << 20, SECRET_ARENA_BYTES = 4096, SETTLE_TRIES_MAX = 10 };
 
 /* Another process, as this one has seen it. */
 struct peer {
@@ -21,8 +21,9 @@ struct peer {
 struct cluster {
 	struct cluster_config config;
 	char secret[CLUSTER_SECRET_CHARS + 1];
-	int64_t process; /* 0: not registered */
 	struct lock mu;
+	/* 0: not registered. Written with the lock while the thread does not run, which therefore reads it without. */
+	int64_t process;
 	struct cond changed;                              /* the view, or `look`, or `stopping` */
 	struct peer peers[CLUSTER_PROCESSES_MAX] GUARDED_BY(mu);
 	size_t peer_count GUARDED_BY(mu);
@@ -36,12 +37,25 @@ struct cluster {
 	bool started;
 };
 
+static void text_copy(char *to, size_t max, str text)
+{
+	size_t n = text.n < max ? text.n : max;
+	if (n)
+		memcpy(to, text.p, n);
+	to[n] = '\0';
+}
+
 enum rc cluster_new(const struct cluster_config *config, struct cluster **ret_cluster)
 {
+	struct arena arena CLEANUP(arena_release);
+	arena_init(&arena, SECRET_ARENA_BYTES);
+	str secret = rng_text(config->rng, &arena, RNG_ALPHANUMERIC, CLUSTER_SECRET_CHARS);
+	TRY(arena_status(&arena));
 	struct cluster *cluster = heap_new(struct cluster);
 	if (!cluster)
 		return RC_NOMEM;
 	cluster->config = *config;
+	text_copy(cluster->secret, CLUSTER_SECRET_CHARS, secret);
 	lock_init(&cluster->mu);
 	cond_init(&cluster->changed);
 	*ret_cluster = cluster;
@@ -55,6 +69,13 @@ void cluster_free(struct cluster *cluster)
 	cond_destroy(&cluster->changed);
 	lock_destroy(&cluster->mu);
 	heap_free(cluster);
+}
+
+static void process_set(struct cluster *cluster, int64_t process)
+{
+	lock_take(&cluster->mu);
+	cluster->process = process;
+	lock_drop(&cluster->mu);
 }
 
 static str self_secret(const struct cluster *cluster)
@@ -100,11 +121,15 @@ static bool is_dead(struct cluster *cluster, const struct process_row *row, int6
 	return dead;
 }
 
-/* When nobody could beat, or this process could not look, beats have stood still for no fault of theirs. */
+/*
+ * When nobody could beat, or this process could not look, beats have stood still for no fault of theirs. It looks every
+ * beat: later than a quarter of the lease after that is too late, also where the lease is two beats only.
+ */
 static void peers_excuse(struct cluster *cluster, int64_t now_ms)
 {
+	const struct cluster_config *config = &cluster->config;
 	lock_take(&cluster->mu);
-	bool was_blind = now_ms - cluster->looked_ms > cluster->config.lease_ms / 2;
+	bool was_blind = now_ms - cluster->looked_ms > config->beat_ms + config->lease_ms / 4;
 	for (size_t i = 0; i < cluster->peer_count && was_blind; i++)
 		cluster->peers[i].seen_ms = now_ms;
 	lock_drop(&cluster->mu);
@@ -146,6 +171,14 @@ static int64_t poorest(const struct tick *tick)
 	return process;
 }
 
+static bool is_there(const struct tick *tick, int64_t process)
+{
+	for (size_t i = 0; i < tick->count; i++)
+		if (tick->rows[i].process == process)
+			return true;
+	return false;
+}
+
 static enum rc give(struct txn_rw *txn, struct tick *tick, size_t slot, int64_t to)
 {
 	TRY(slot_give(txn, slot, tick->slots[slot], to));
@@ -153,13 +186,16 @@ static enum rc give(struct txn_rw *txn, struct tick *tick, size_t slot, int64_t 
 	return RC_OK;
 }
 
-/* Slots that nobody has go to whoever has fewest; settled ones of ours to those they were meant for. */
+/*
+ * Slots that nobody has, or one that is gone, go to whoever has fewest; settled ones of ours to those they were meant
+ * for, who may have gone since they were chosen.
+ */
 static enum rc slots_share(struct txn_rw *txn, struct tick *tick)
 {
 	for (size_t i = 0; i < SLOT_COUNT; i++) {
-		if (tick->slots[i] == 0)
+		if (!is_there(tick, tick->slots[i]))
 			TRY(give(txn, tick, i, poorest(tick)));
-		else if (tick->slots[i] == tick->cluster->process && tick->given[i] != 0)
+		else if (tick->slots[i] == tick->cluster->process && is_there(tick, tick->given[i]))
 			TRY(give(txn, tick, i, tick->given[i]));
 	}
 	return RC_OK;
@@ -187,14 +223,6 @@ static enum rc tick_write(struct txn_rw *txn, void *arg, struct fail *fail)
 }
 
 /* ---- the view in memory ---- */
-
-static void text_copy(char *to, size_t max, str text)
-{
-	size_t n = text.n < max ? text.n : max;
-	if (n)
-		memcpy(to, text.p, n);
-	to[n] = '\0';
-}
 
 static bool view_take(struct cluster *cluster, const struct tick *tick)
 {
@@ -224,38 +252,67 @@ static bool view_take(struct cluster *cluster, const struct tick *tick)
 	return changed;
 }
 
-/*
- * Marks what we have beyond our share, or all of it, and finds out which of these slots have settled. One that does not
- * settle in time goes all the same: the database refuses an event that is built on a head which is not the newest.
- */
-static void slots_plan(struct cluster *cluster, struct tick *tick, bool leaving)
+/* Marks what we have beyond our share: nothing new begins there. The others are ours to use, perhaps again. */
+static void surplus_mark(struct cluster *cluster)
 {
-	size_t mine = slots_of(tick, cluster->process), others = tick->count > 0 ? tick->count - 1 : 0;
-	size_t share = leaving ? 0 : (SLOT_COUNT + tick->count - 1) / (tick->count ? tick->count : 1);
-	memset(tick->given, 0, sizeof tick->given);
-	for (size_t i = 0; i < SLOT_COUNT && mine > share && others > 0; i++) {
-		if (tick->slots[i] != cluster->process)
+	size_t mine = 0;
+	lock_take(&cluster->mu);
+	size_t count = cluster->peer_count > 0 ? cluster->peer_count : 1;
+	size_t share = (SLOT_COUNT + count - 1) / count;
+	for (size_t i = 0; i < SLOT_COUNT; i++)
+		mine += cluster->slots[i] == cluster->process;
+	for (size_t i = 0; i < SLOT_COUNT; i++) {
+		cluster->giving[i] = cluster->slots[i] == cluster->process && mine > share;
+		mine -= cluster->giving[i];
+	}
+	lock_drop(&cluster->mu);
+	cond_broadcast(&cluster->changed);
+}
+
+/* The other process that has fewest slots, with what it is to be given now. */
+static int64_t taker_locked(struct cluster *cluster, const int64_t given[SLOT_COUNT]) REQUIRES(cluster->mu)
+{
+	int64_t taker = 0;
+	size_t fewest = SLOT_COUNT + 1;
+	for (size_t i = 0; i < cluster->peer_count; i++) {
+		int64_t process = cluster->peers[i].process;
+		size_t has = 0;
+		for (size_t j = 0; j < SLOT_COUNT; j++)
+			has += cluster->slots[j] == process || given[j] == process;
+		if (process == cluster->process || has >= fewest)
 			continue;
+		taker = process;
+		fewest = has;
+	}
+	return taker;
+}
+
+/*
+ * Finds out which slots beyond our share have settled, and who is to have them. One that does not settle in time goes all
+ * the same: the database refuses an event that is built on a head which is not the newest.
+ */
+static void slots_plan(struct cluster *cluster, struct tick *tick)
+{
+	surplus_mark(cluster);
+	memset(tick->given, 0, sizeof tick->given);
+	for (size_t i = 0; i < SLOT_COUNT; i++) {
 		lock_take(&cluster->mu);
-		cluster->giving[i] = true;
+		bool giving = cluster->giving[i];
 		lock_drop(&cluster->mu);
-		mine--;
-		if (!cluster->config.settle(cluster->config.self, i) && ++cluster->tries[i] < SETTLE_TRIES_MAX)
+		if (giving && !cluster->config.settle(cluster->config.self, i) && ++cluster->tries[i] < SETTLE_TRIES_MAX)
 			continue;
 		cluster->tries[i] = 0;
-		int64_t to = 0;
-		for (size_t j = 0; j < tick->count; j++)
-			if (tick->rows[j].process != cluster->process &&
-			    (to == 0 || slots_of(tick, tick->rows[j].process) < slots_of(tick, to)))
-				to = tick->rows[j].process;
-		tick->given[i] = to;
-		tick->slots[i] = to; /* as the next one is counted; read anew in the transaction */
+		if (!giving)
+			continue;
+		lock_take(&cluster->mu);
+		tick->given[i] = taker_locked(cluster, tick->given);
+		lock_drop(&cluster->mu);
 	}
 }
 
-static enum rc tick_once(struct cluster *cluster, struct tick *tick, bool leaving)
+static enum rc tick_once(struct cluster *cluster, struct tick *tick)
 {
-	slots_plan(cluster, tick, leaving);
+	slots_plan(cluster, tick);
 	TRY(store_write(cluster->config.store, tick_write, tick, NULL));
 	for (size_t i = 0; i < tick->ended_count; i++)
 		LOG(LOG_WARNING, "cluster", "a process was ended: its beat stood still", LOG_INT("process", tick->ended[i]));
@@ -287,7 +344,7 @@ static void *cluster_run(void *arg)
 	struct tick tick = {.cluster = cluster};
 	arena_init(&tick.arena, TICK_ARENA_BYTES);
 	while (next_beat(cluster)) {
-		enum rc rc = tick_once(cluster, &tick, false);
+		enum rc rc = tick_once(cluster, &tick);
 		if (rc == RC_FENCED) {
 			LOG(LOG_ERROR, "cluster", "another process has taken over from this one, which stops now");
 			cluster->config.on_fenced(cluster->config.self);
@@ -314,7 +371,44 @@ struct signing_on {
 	struct cluster *cluster;
 	str address;
 	int64_t process;
+	/* The processes that were there at the first attempt, which was refused a lease ago. */
+	struct {
+		int64_t process, beat;
+	} seen[CLUSTER_PROCESSES_MAX];
+	size_t seen_count;
+	bool has_waited;
 };
+
+static bool stood_still(const struct signing_on *on, const struct process_row *row)
+{
+	for (size_t i = 0; i < on->seen_count; i++)
+		if (on->seen[i].process == row->process)
+			return on->has_waited && on->seen[i].beat == row->beat;
+	return false;
+}
+
+/* Those that are over go: our own predecessor, since the address is ours now, and who has not beaten for a lease. */
+static enum rc over_end(struct txn_rw *txn, const struct signing_on *on, struct process_row *rows, size_t *count)
+{
+	size_t left = 0;
+	for (size_t i = 0; i < *count; i++) {
+		if (str_eq(rows[i].address, on->address) || stood_still(on, &rows[i]))
+			TRY(process_end(txn, rows[i].process));
+		else
+			rows[left++] = rows[i];
+	}
+	*count = left;
+	return RC_OK;
+}
+
+static void seen_keep(struct signing_on *on, const struct process_row *rows, size_t count)
+{
+	on->seen_count = count < CLUSTER_PROCESSES_MAX ? count : CLUSTER_PROCESSES_MAX;
+	for (size_t i = 0; i < on->seen_count; i++) {
+		on->seen[i].process = rows[i].process;
+		on->seen[i].beat = rows[i].beat;
+	}
+}
 
 static enum rc sign_on(struct txn_rw *txn, void *arg, struct fail *fail)
 {
@@ -325,38 +419,56 @@ static enum rc sign_on(struct txn_rw *txn, void *arg, struct fail *fail)
 	size_t count;
 	arena_init(&arena, TICK_ARENA_BYTES);
 	TRY(process_each(txn_reading(txn), &arena, &rows, &count));
+	if (!on->has_waited)
+		seen_keep(on, rows, count);
+	TRY(over_end(txn, on, rows, &count));
 	if (count >= CLUSTER_PROCESSES_MAX)
 		return fail_set(fail, RC_CONFLICT, "there are %zu processes over this database already", count);
-	for (size_t i = 0; i < count; i++) {
-		if (str_eq(rows[i].address, on->address)) /* our own predecessor: the address is ours now */
-			TRY(process_end(txn, rows[i].process));
-		else if (!str_eq(rows[i].key_id, config->key_id))
+	for (size_t i = 0; i < count; i++)
+		if (!str_eq(rows[i].key_id, config->key_id))
 			return fail_set(fail, RC_CONFLICT,
 			    "the process at %.*s has the signing key %.*s, this one %.*s: all need the same (server.signing_key)",
 			    STR_ARG(rows[i].address), STR_ARG(rows[i].key_id), STR_ARG(config->key_id));
-	}
 	struct process_row row = {.address = on->address, .secret = self_secret(on->cluster),
 		.key_id = config->key_id};
 	return process_add(txn, &row, &on->process);
 }
 
+static void lease_wait(struct cluster *cluster)
+{
+	const struct cluster_config *config = &cluster->config;
+	int64_t deadline_ms = clock_mono_ms(config->clock) + config->lease_ms;
+	lock_take(&cluster->mu);
+	for (int64_t left_ms = config->lease_ms; left_ms > 0; left_ms = deadline_ms - clock_mono_ms(config->clock))
+		(void)cond_wait_ms(&cluster->changed, &cluster->mu, left_ms < config->beat_ms ? left_ms : config->beat_ms);
+	lock_drop(&cluster->mu);
+}
+
+/* What is in the way may be left of processes that were killed: that is known after a lease. */
+static enum rc sign_on_patiently(struct cluster *cluster, struct signing_on *on, struct fail *fail)
+{
+	enum rc rc = store_write(cluster->config.store, sign_on, on, fail);
+	if (rc != RC_CONFLICT)
+		return rc;
+	LOG(LOG_WARNING, "cluster", "cannot join now, trying again when a lease has passed",
+	    LOG_STR("reason", str_of(fail->message)));
+	lease_wait(cluster);
+	on->has_waited = true;
+	return store_write(cluster->config.store, sign_on, on, fail);
+}
+
 enum rc cluster_start(struct cluster *cluster, str address, struct fail *fail)
 {
 	const struct cluster_config *config = &cluster->config;
-	struct arena arena CLEANUP(arena_release);
 	struct signing_on on = {.cluster = cluster, .address = address};
-	arena_init(&arena, TICK_ARENA_BYTES);
 	if (address.n > CLUSTER_ADDRESS_MAX)
 		return fail_set(fail, RC_INVALID_PARAM, "The address of this process is longer than %d bytes", CLUSTER_ADDRESS_MAX);
-	str secret = rng_text(config->rng, &arena, RNG_ALPHANUMERIC, CLUSTER_SECRET_CHARS);
-	TRY(arena_status(&arena));
-	text_copy(cluster->secret, CLUSTER_SECRET_CHARS, secret);
-	TRY(store_write(config->store, sign_on, &on, fail));
-	cluster->process = on.process;
+	TRY(sign_on_patiently(cluster, &on, fail));
+	process_set(cluster, on.process);
 	store_be_process(config->store, on.process);
 	struct tick tick = {.cluster = cluster};
 	arena_init(&tick.arena, TICK_ARENA_BYTES);
-	enum rc rc = tick_once(cluster, &tick, false);
+	enum rc rc = tick_once(cluster, &tick);
 	arena_release(&tick.arena);
 	if (rc == RC_OK)
 		rc = thread_start(&cluster->thread, "cluster", cluster_run, cluster);
@@ -388,7 +500,7 @@ void cluster_stop(struct cluster *cluster)
 	if (rc != RC_OK && rc != RC_FENCED && rc != RC_NOT_FOUND)
 		LOG(LOG_WARNING, "cluster", "cannot sign off, the others will notice",
 		    LOG_STR("reason", str_of(rc_sentence(rc))));
-	cluster->process = 0;
+	process_set(cluster, 0);
 }
 
 /* ---- questions ---- */

@@ -38,11 +38,12 @@ struct cluster_config {
 
 MUST_CHECK enum rc cluster_new(const struct cluster_config *config, struct cluster **ret_cluster);
 /*
- * Registers the process, which the others reach at `address` (host:port), and takes its share. RC_CONFLICT with a sentence: a live process has another
- * signing key.
+ * Registers the process, which the others reach at `address` (host:port), and takes what nobody has: its share comes later.
+ * What was registered at the same address is ended. RC_CONFLICT with a sentence, after a lease: a process that lives has
+ * another signing key, or there are CLUSTER_PROCESSES_MAX of them.
  */
 MUST_CHECK enum rc cluster_start(struct cluster *cluster, str address, struct fail *fail);
-/* Gives the slots away and signs off. */
+/* Signs off: the slots are anybody's at once. What this store writes from now on is refused. */
 void cluster_stop(struct cluster *cluster);
 void cluster_free(struct cluster *cluster);
 
