@@ -49,16 +49,24 @@ static bool verifies_under_any(const struct invite_keys *keys, struct arena *scr
 	return false;
 }
 
-/* Rule 4.4.1.7. Without memory for it the signature counts as wrong. */
-static bool is_signed_by_any(json signed_part, json keys_content)
+/* What was signed, in canonical JSON as strict as the room version is. */
+static enum rc put_message(struct buf *buf, const struct room_version *version, json signed_part)
 {
 	static const str left_out[] = {STR_INIT("signatures"), STR_INIT("unsigned")};
+	return version->strict_canonical_json
+	               ? canonical_put_without(buf, signed_part, left_out, COUNT_OF(left_out), NULL)
+	               : canonical_put_lenient_without(buf, signed_part, left_out, COUNT_OF(left_out), NULL);
+}
+
+/* Rule 4.4.1.7. Without memory for it the signature counts as wrong. */
+static bool is_signed_by_any(const struct room_version *version, json signed_part, json keys_content)
+{
 	struct arena CLEANUP(arena_release) scratch;
 	arena_init(&scratch, SCRATCH_BYTES);
 	struct invite_keys keys = {.count = 0};
 	struct buf message;
 	buf_init(&message, &scratch, EVENT_MAX_BYTES);
-	if (canonical_put_without(&message, signed_part, left_out, COUNT_OF(left_out), NULL) != RC_OK)
+	if (put_message(&message, version, signed_part) != RC_OK)
 		return false;
 	collect_keys(&keys, &scratch, keys_content);
 	struct json_iter servers = json_iter(json_get(signed_part, STR("signatures")));
@@ -92,5 +100,5 @@ enum auth_rule auth_third_party_invite(const struct judged *judged, json invite)
 		return RULE_INVITE_3PID_UNKNOWN;
 	if (!str_eq(promise->sender, event->sender))
 		return RULE_INVITE_3PID_SENDER;
-	return is_signed_by_any(signed_part, promise->content) ? RULE_ALLOW : RULE_INVITE_3PID_SIGNATURE;
+	return is_signed_by_any(event->version, signed_part, promise->content) ? RULE_ALLOW : RULE_INVITE_3PID_SIGNATURE;
 }

@@ -63,8 +63,7 @@ static enum rc check_ids(const struct room_version *version, const struct event_
 static enum rc check_draft(const struct room_version *version, const struct event_draft *draft,
                            struct fail *fail)
 {
-	bool makes_room = version->room_id_from_create &&
-	                  event_is_create(draft->type, draft->is_state, draft->state_key);
+	bool makes_room = event_makes_room(version, draft->type);
 	TRY(check_bounded(fail, "type", draft->type, EVENT_TYPE_MAX_BYTES));
 	TRY(check_bounded(fail, "state_key", draft->state_key, STATE_KEY_MAX_BYTES));
 	TRY(check_bounded(fail, "room_id", draft->room_id, ID_MAX_BYTES));

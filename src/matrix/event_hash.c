@@ -6,9 +6,9 @@
 
 enum { EVENT_ID_LETTERS = 22 }; /* 131 random bits: no two events of a server have one id */
 
-bool event_is_create(str type, bool is_state, str state_key)
+bool event_makes_room(const struct room_version *version, str type)
 {
-	return is_state && state_key.n == 0 && str_eq(type, STR("m.room.create"));
+	return version->room_id_from_create && str_eq(type, STR("m.room.create"));
 }
 
 str event_id_of_hash(struct arena *arena, const struct room_version *version, const struct sha256 *hash)

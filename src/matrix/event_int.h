@@ -32,7 +32,10 @@ str event_id_of_hash(struct arena *arena, const struct room_version *version, co
 /* The id of the room that this create event makes (v12): the event id with '!'. */
 str room_id_of_create(struct arena *arena, str event_id);
 
-/* Whether an event of `type` with this state key makes a room. */
-bool event_is_create(str type, bool is_state, str state_key);
+/*
+ * Whether an event of `type` has no room_id, since it makes its room. The rules (Room Versions, v12, "Authorisation
+ * rules", 1 and 1.2) go by the type: the state key, or none, changes nothing.
+ */
+bool event_makes_room(const struct room_version *version, str type);
 
 #endif

@@ -44,18 +44,16 @@ static enum rc read_event_id(const struct reader *r)
 	return known.n && !str_eq(known, event->event_id) ? bad(r, "event_id", "the one it is stored by") : RC_OK;
 }
 
-/* In v12 the create event has no room_id (it makes it), and the others' has no domain. */
+/*
+ * In v12 the create event has no room_id (it makes it), and the others' has no domain. A create event that has one
+ * all the same is an event, of that room: rule 1.2 rejects it.
+ */
 static enum rc read_room_id(const struct reader *r)
 {
 	struct event *event = r->event;
 	struct id_parts parts;
-	if (event->version->room_id_from_create &&
-	    event_is_create(event->type, event->is_state, event->state_key)) {
-		if (json_get(event->root, STR("room_id")))
-			return fail_set(r->fail, RC_BAD_JSON,
-			                "The event's room_id must not be there: a create event makes it");
+	if (event_makes_room(event->version, event->type) && !json_get(event->root, STR("room_id")))
 		return RC_OK;
-	}
 	TRY(read_bounded(r, "room_id", ID_MAX_BYTES, &event->room_id));
 	if (!room_id_parse(event->room_id, &parts))
 		return bad(r, "room_id", "a room ID");
@@ -197,8 +195,7 @@ static enum rc compute_event_id(struct arena *arena, struct event *event)
 
 static void name_room(struct arena *arena, struct event *event)
 {
-	if (event->version->room_id_from_create &&
-	    event_is_create(event->type, event->is_state, event->state_key))
+	if (event->room_id.n == 0)
 		event->room_id = room_id_of_create(arena, event->event_id);
 }
 

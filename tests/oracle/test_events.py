@@ -181,10 +181,9 @@ class Generator:
             draft["state_key"] = ""
         elif r.random() < 0.5:
             draft["state_key"] = r.choice(["@a:domain", "x", self.text(), "\u65e5"])
-        makes_room = kind == "m.room.create" and draft.get("state_key") == ""
         if self.version != "12":
             draft["room_id"] = "!r:domain" if r.random() < 0.5 else "!\u00e9\"\\ /:domain"
-        elif not makes_room:
+        elif kind != "m.room.create":
             draft["room_id"] = self.identifier("!")
         return draft
 
@@ -204,7 +203,7 @@ def expected_of(draft, version):
 
 
 def room_id_of(event, version):
-    if version == "12" and event["type"] == "m.room.create" and event.get("state_key") == "":
+    if version == "12" and event["type"] == "m.room.create":
         return "!" + event_id(event, version)[1:]
     return event["room_id"]
 

@@ -175,7 +175,7 @@ static void built_and_read_again(void **state)
 	}
 }
 
-/* v12: the create event has no room_id and makes it. */
+/* v12: the create event has no room_id and makes it, whatever its state key: the rules go by its type. */
 static void create_event_of_v12(void **state)
 {
 	(void)state;
@@ -193,16 +193,24 @@ static void create_event_of_v12(void **state)
 	assert_null(json_get(read.root, STR("room_id")));
 	draft.room_id = STR(ROOM_12);
 	assert_rc(event_build(&arena, v12, &draft, test_identity(), &event, &fail), RC_BAD_JSON);
-	/* A peer's that has one is refused. */
-	str with = arena_printf(&arena, "{\"room_id\":\"" ROOM_12 "\",%.*s", STR_ARG(str_from(read.canonical, 1)));
-	assert_rc(event_parse(&arena, v12, with, &read, &fail), RC_BAD_JSON);
 	assert_non_null(strstr(fail.message, "room_id"));
-	/* With a state key it is another event, and belongs to a room like any other. */
+	/* A peer's that has one is read, and belongs to that room, for the auth rules to reject. */
+	str with = arena_printf(&arena, "{\"room_id\":\"" ROOM_12 "\",%.*s", STR_ARG(str_from(read.canonical, 1)));
+	assert_rc(event_parse(&arena, v12, with, &read, NULL), RC_OK);
+	assert_str(read.room_id, STR(ROOM_12));
+	with = arena_printf(&arena, "{\"room_id\":\"!r:domain\",%.*s", STR_ARG(str_from(event.canonical, 1)));
+	assert_rc(event_parse(&arena, v12, with, &read, &fail), RC_BAD_JSON);
+	draft.room_id = STR_EMPTY;
 	draft.state_key = STR("x");
 	event = build(v12, &draft);
-	assert_str(event.room_id, STR(ROOM_12));
-	draft.room_id = STR_EMPTY;
-	assert_rc(event_build(&arena, v12, &draft, test_identity(), &event, &fail), RC_BAD_JSON);
+	assert_str(str_from(event.room_id, 1), str_from(event.event_id, 1));
+	assert_rc(event_parse(&arena, v12, event.canonical, &read, NULL), RC_OK);
+	assert_str(read.room_id, event.room_id);
+	draft.is_state = false;
+	event = build(v12, &draft);
+	assert_str(str_from(event.room_id, 1), str_from(event.event_id, 1));
+	assert_rc(event_parse_stored(&arena, v12, event.canonical, event.event_id, &read), RC_OK);
+	assert_str(read.room_id, event.room_id);
 }
 
 static void redacts_where_the_version_wants_it(void **state)
