@@ -157,6 +157,18 @@ static bool result_read(struct postgres *pg, const struct pending *pending, PGre
 	return true;
 }
 
+/*
+ * How it went. Outside of a transaction a failure is over when it has been told; inside, it stays until it is rolled
+ * back; a lost connection stays lost.
+ */
+static enum rc told(struct postgres *pg)
+{
+	enum rc rc = pg->rc;
+	if (!pg->is_lost && PQtransactionStatus(pg->db) == PQTRANS_IDLE)
+		pg->rc = RC_OK;
+	return rc;
+}
+
 /* Waits for the outcome of all that was sent. `*ret_wanted` is NULL unless all went well. */
 static enum rc pipeline_sync(struct postgres *pg, PGresult **ret_wanted)
 {
@@ -173,7 +185,7 @@ static enum rc pipeline_sync(struct postgres *pg, PGresult **ret_wanted)
 	PQclear(end);
 	if (pg->rc != RC_OK)
 		PQclear(TAKE(*ret_wanted));
-	return pg->rc;
+	return told(pg);
 }
 
 static const char *text_of(enum statement statement)
@@ -241,10 +253,14 @@ static bool postgres_is_lost(const struct conn *conn)
 	return postgres_of(conn)->is_lost;
 }
 
-/* A server that ended while nobody used the connection has told so, or closed it. */
+/* A server that ended while nobody used the connection has said so (notice_receive() hears it), or closed it. */
 static enum rc still_there(struct postgres *pg)
 {
-	return PQconsumeInput(pg->db) == 1 && PQstatus(pg->db) == CONNECTION_OK ? pg->rc : failed_connection(pg);
+	bool is_open = PQconsumeInput(pg->db) == 1;
+	(void)PQisBusy(pg->db); /* looks at what has come */
+	if (!is_open || PQstatus(pg->db) != CONNECTION_OK)
+		return failed_connection(pg);
+	return pg->rc;
 }
 
 /*
@@ -269,8 +285,10 @@ static enum rc transaction_word(struct conn *conn, enum statement statement)
 		bool refused = rc == RC_OK && statement == STMT_commit && strcmp(PQcmdStatus(result), "COMMIT") != 0;
 		PQclear(result);
 		TRY(rc);
-		if (refused)
-			return failed(pg, RC_IO, "the transaction had failed");
+		if (refused) {
+			(void)failed(pg, RC_IO, "the transaction had failed");
+			return told(pg);
+		}
 	}
 	return RC_OK;
 }
@@ -365,7 +383,7 @@ static enum rc postgres_exec(struct conn *conn, const char *sql)
 	PQclear(result);
 	if (!pg->is_lost && PQenterPipelineMode(pg->db) != 1)
 		failed_connection(pg);
-	return pg->rc;
+	return told(pg);
 }
 
 static const char *postgres_message(const struct conn *conn)
@@ -387,10 +405,16 @@ static void postgres_close(struct conn *conn)
 	heap_free(pg);
 }
 
-static void notice_log(void *arg, const char *message)
+/* An error that comes while nothing was asked is a notice for libpq: a fatal one ends the connection. */
+static void notice_receive(void *arg, const PGresult *notice)
 {
-	(void)arg;
-	LOG(LOG_DEBUG, "store", "notice of the database", LOG_STR("notice", str_of(message)));
+	struct postgres *pg = arg;
+	const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+	if (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+		(void)failed(pg, RC_UNAVAILABLE, PQresultErrorMessage(notice));
+	else
+		LOG(LOG_DEBUG, "store", "notice of the database",
+		    LOG_STR("notice", str_of(PQresultErrorMessage(notice))));
 }
 
 static PGconn *connect_to(const struct store *store, enum conn_role role)
@@ -443,7 +467,7 @@ static enum rc postgres_open(struct conn *conn, const struct store *store, enum 
 		conn_close(conn);
 		return rc;
 	}
-	PQsetNoticeProcessor(pg->db, notice_log, NULL);
+	(void)PQsetNoticeReceiver(pg->db, notice_receive, pg);
 	return RC_OK;
 }
 

@@ -282,16 +282,35 @@ static enum rc group_again(struct store *store, struct group *group)
 	return rc;
 }
 
-/* The connection was lost, maybe in the commit, of which the answer did not come. */
-static enum rc outcome_ask(struct store *store, bool *ret_committed)
+static enum rc outcome_read(struct writer *w, bool *ret_committed)
 {
-	struct writer *w = &store->writer;
-	int64_t deadline_ms = clock_mono_ms(&clock_system) + WRITER_CONNECT_MS, group = 0;
-	*ret_committed = false;
-	TRY(conn_renew(&w->conn, store, CONN_WRITER, deadline_ms));
+	int64_t group = 0;
+	struct query CLEANUP(query_close) q = query_open(&w->conn, STMT_numbers_take, NULL, 0);
+	TRY(query_step(&q));
 	enum rc rc = NUMBER(&w->txn.ro, &group, writer_committed, I(w->id));
 	*ret_committed = rc == RC_OK && group == w->group;
 	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+/*
+ * The connection was lost, maybe in the commit, of which the answer did not come. The server may still be at it: it
+ * holds the lock on the numbers until it is through, and is waited for here.
+ */
+static enum rc outcome_ask(struct store *store, bool *ret_committed)
+{
+	struct writer *w = &store->writer;
+	int64_t deadline_ms = clock_mono_ms(&clock_system) + WRITER_CONNECT_MS;
+	*ret_committed = false;
+	enum rc rc;
+	do {
+		TRY(conn_renew(&w->conn, store, CONN_WRITER, deadline_ms));
+		rc = conn_run(&w->conn, STMT_begin_immediate);
+		if (rc == RC_OK)
+			rc = outcome_read(w, ret_committed);
+		if (store->engine->in_transaction(&w->conn) && conn_run(&w->conn, STMT_rollback) != RC_OK)
+			conn_close(&w->conn);
+	} while (rc == RC_UNAVAILABLE && clock_mono_ms(&clock_system) < deadline_ms);
+	return rc;
 }
 
 /*

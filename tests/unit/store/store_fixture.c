@@ -52,6 +52,15 @@ static bool is_on_postgres(const struct fixture *f)
 	return f->database[0] != '\0';
 }
 
+bool fixture_is_on_postgres(void)
+{
+	const char *database = getenv("EXEUNT_TEST_DATABASE");
+	if (database && database[0] != '\0')
+		return true;
+	print_message("skipped: it needs PostgreSQL, which tools/with_postgres.py starts\n");
+	return false;
+}
+
 void only_on_sqlite(const struct fixture *f)
 {
 	if (is_on_postgres(f))

@@ -50,6 +50,9 @@ void fixture_check(struct fixture *f); /* store_check() finds nothing */
 void fixture_sql(struct fixture *f,
     const char *sql); /* through a connection of its own, behind the store's back */
 int64_t fixture_sql_number(struct txn_rw *txn, const char *sql); /* seen from within the transaction */
+/* False, and a message, without EXEUNT_TEST_DATABASE: main() of what is about PostgreSQL returns FIXTURE_SKIPPED then. */
+bool fixture_is_on_postgres(void);
+enum { FIXTURE_SKIPPED = 77 }; /* meson's */
 void only_on_sqlite(const struct fixture *f); /* skips the test elsewhere */
 /* How often to do what takes a round trip each on PostgreSQL: `n`, there a part of it. */
 int fixture_often(const struct fixture *f, int n);
