@@ -125,7 +125,7 @@ static void check_state(struct auth_bytes *made)
 
 static struct auth_verdict judge_entries(const struct event *event, const struct auth_event *entries, size_t count)
 {
-	struct auth_event backwards[AUTH_BYTES_STATE_MAX];
+	struct auth_event backwards[AUTH_BYTES_STATE_MAX + 1];
 	struct auth_verdict verdict = auth_check_auth_events(event, entries, count);
 	check_verdict(event->version, verdict);
 	for (size_t i = 0; i < count; i++)
@@ -134,10 +134,21 @@ static struct auth_verdict judge_entries(const struct event *event, const struct
 	return verdict;
 }
 
-/* What auth_keys() selects is refused only for what it is by itself; any other entry is refused. */
+/* A further entry that is not selected, or that is there already. */
+static void check_one_more(const struct event *event, struct auth_event *entries, size_t count,
+                           const struct event *more)
+{
+	bool is_create = str_eq(event->type, STR("m.room.create"));
+	if (!more)
+		return;
+	entries[count] = (struct auth_event){more, false};
+	HOLDS(judge_entries(event, entries, count + 1).allowed == is_create);
+}
+
+/* What auth_keys() selects is refused only for what it is by itself; anything more is refused. */
 static void check_selected(const struct auth_bytes *made)
 {
-	struct auth_event entries[AUTH_BYTES_STATE_MAX];
+	struct auth_event entries[AUTH_BYTES_STATE_MAX + 1];
 	struct auth_key keys[AUTH_KEYS_MAX + 1];
 	const struct event *event = &made->event;
 	struct stored selected = {.keys = keys};
@@ -157,10 +168,8 @@ static void check_selected(const struct auth_bytes *made)
 		has_create = has_create || str_eq(entry->type, STR("m.room.create"));
 	}
 	HOLDS(judge_entries(event, entries, count).allowed == (is_create || (sound && has_create)));
-	if (!other)
-		return;
-	entries[count] = (struct auth_event){other, false};
-	HOLDS(judge_entries(event, entries, count + 1).allowed == is_create);
+	check_one_more(event, entries, count, other);
+	check_one_more(event, entries, count, count ? entries[0].event : NULL);
 }
 
 /* Any of the state, some of it twice. */
