@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes the seeds of tests/fuzz/fuzz_auth.c: events that the auth rules refuse, a rule each, and a few they allow.
+"""Writes the seeds of tests/fuzz/fuzz_auth.c: an event for each auth rule that refuses it, and a few allowed ones.
 
     tools/fuzz_auth_corpus.py [FOLDER]
 
-Without FOLDER they go to tests/fuzz/corpus/auth, where versions take turns. To FOLDER goes each of them in every version
-that it fits, to start a long run from. Names are looked up in the vocabulary of tests/fuzz/auth_bytes.c, and the bytes
-follow the order in which it reads them: run this again when that changes.
+Without FOLDER they go to tests/fuzz/corpus/auth, where versions take turns. To FOLDER goes each of
+them in every version that it fits, to start a long run from. Names are looked up in the vocabulary
+of tests/fuzz/auth_bytes.c, and the bytes follow the order in which it reads them: run this again
+when that changes.
 """
 
 import pathlib

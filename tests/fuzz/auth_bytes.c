@@ -113,30 +113,34 @@ static void put_power(struct auth_bytes *m, struct buf *buf)
 			put_one_of(m, buf, plain_levels[i], levels, COUNT_OF(levels));
 }
 
-/* The bits of one byte take pieces away; another one says what is signed. */
+/* The bits of `gone` take members away. */
+static void put_signed(struct auth_bytes *m, struct buf *buf, size_t gone)
+{
+	put_member(buf, STR("signed"), "{");
+	if (!(gone & 2)) {
+		json_put_key(buf, STR("mxid"));
+		json_put_text(buf, auth_bytes_next(m, 4) == 3 ? str_of(NEXT_OF(m, users)) : STR("@left:a"));
+	}
+	put_member(buf, STR("signatures"), "{\"id\":{");
+	put_one_of(m, buf, STR("ed25519:0"), signatures, COUNT_OF(signatures));
+	put_one_of(m, buf, STR("ed25519:1"), signatures, COUNT_OF(signatures));
+	buf_put(buf, STR("}}"));
+	if (!(gone & 4)) {
+		json_put_key(buf, STR("token"));
+		json_put_text(buf, auth_bytes_next(m, 4) == 3 ? str_of(NEXT_OF(m, keys)) : STR("tok"));
+	}
+	if (gone & 8)
+		put_one_of(m, buf, STR("more"), levels, COUNT_OF(levels));
+	buf_putc(buf, '}');
+}
+
 static void put_invite(struct auth_bytes *m, struct buf *buf)
 {
 	size_t gone = auth_bytes_next(m, 16);
 	json_put_key(buf, STR("third_party_invite"));
-	buf_put(buf, STR("{"));
-	if (!(gone & 1)) {
-		put_member(buf, STR("signed"), "{");
-		if (!(gone & 2)) {
-			json_put_key(buf, STR("mxid"));
-			json_put_text(buf, auth_bytes_next(m, 4) == 3 ? str_of(NEXT_OF(m, users)) : STR("@left:a"));
-		}
-		put_member(buf, STR("signatures"), "{\"id\":{");
-		put_one_of(m, buf, STR("ed25519:0"), signatures, COUNT_OF(signatures));
-		put_one_of(m, buf, STR("ed25519:1"), signatures, COUNT_OF(signatures));
-		buf_put(buf, STR("}}"));
-		if (!(gone & 4)) {
-			json_put_key(buf, STR("token"));
-			json_put_text(buf, auth_bytes_next(m, 4) == 3 ? str_of(NEXT_OF(m, keys)) : STR("tok"));
-		}
-		if (gone & 8)
-			put_one_of(m, buf, STR("more"), levels, COUNT_OF(levels));
-		buf_putc(buf, '}');
-	}
+	buf_putc(buf, '{');
+	if (!(gone & 1))
+		put_signed(m, buf, gone);
 	buf_putc(buf, '}');
 }
 
