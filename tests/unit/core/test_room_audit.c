@@ -4,7 +4,6 @@
 #include "pdu_rig.h"
 
 #define BOB "@bob:remote.example"
-#define TEXT_OF "CAST(canonical AS TEXT)"
 
 enum { FINDINGS_MAX = 64, SENTENCE_MAX = 300, STEPS_MAX = 10000, MANY = 250 };
 
@@ -89,37 +88,49 @@ static void many_pages(void **state)
 	assert_true(found.totals.events > MANY);
 }
 
-static const struct damage {
+struct damage {
 	const char *sql, *finding;
-} damages[] = {
-	{"UPDATE events SET canonical=CAST(replace(" TEXT_OF ", 'hello', 'jello') AS BLOB)", "not what was hashed"},
-	{"UPDATE events SET canonical=CAST(replace(" TEXT_OF ", '\"depth\":', '\"depth\":1') AS BLOB)"
-	 " WHERE " TEXT_OF " LIKE '%hello%'", "what is stored is the event"},
-	{"UPDATE events SET canonical=CAST('{\"type\":' AS BLOB) WHERE " TEXT_OF " LIKE '%hello%'", "is no event"},
-	{"UPDATE events SET canonical=CAST(' '||" TEXT_OF " AS BLOB) WHERE " TEXT_OF " LIKE '%hello%'", "canonical form"},
-	{"UPDATE events SET canonical=CAST(replace(" TEXT_OF ", '\"ed25519:1\":\"', '\"ed25519:1\":\"AAAA') AS BLOB)"
-	 " WHERE " TEXT_OF " LIKE '%hello%'", "signature of localhost does not hold"},
-	{"UPDATE events SET type=(SELECT nid FROM types WHERE type='m.room.topic') WHERE " TEXT_OF " LIKE '%hello%'",
-	 "differ from the row's"},
-	{"UPDATE events SET snapshot=(SELECT snapshot FROM events WHERE " TEXT_OF " LIKE '%\"first\"%' LIMIT 1)"
-	 " WHERE " TEXT_OF " LIKE '%\"second\"%'", "the state after it"},
-	{"UPDATE events SET before=(SELECT snapshot FROM events WHERE " TEXT_OF " LIKE '%\"second\"%')"
-	 " WHERE " TEXT_OF " LIKE '%hello%'", "the state before it"},
-	{"UPDATE events SET replaced=1 WHERE " TEXT_OF " LIKE '%\"second\"%'", "it replaced the event"},
-	{"UPDATE rooms SET snapshot=(SELECT snapshot FROM events WHERE " TEXT_OF " LIKE '%hello%')", "the current state"},
-	{"UPDATE memberships SET event=1", "the membership of @"},
-	{"UPDATE events SET redacted_by=1 WHERE " TEXT_OF " LIKE '%hello%'", "its content is still there"},
-	{"UPDATE rooms SET version='none'", "its version none is not known"},
 };
+
+/* The same of both engines, which name the text of an event's bytes, and bytes of a text, each in its way. */
+#define SAYS(text, word) " WHERE " text " LIKE '%" word "%'"
+#define SET_CANONICAL(bytes) "UPDATE events SET canonical=" bytes
+#define DAMAGES(TEXT, BYTES) \
+	{ \
+		{SET_CANONICAL(BYTES("replace(" TEXT ", 'hello', 'jello')")), "not what was hashed"}, \
+		{SET_CANONICAL(BYTES("replace(" TEXT ", '\"depth\":', '\"depth\":1')")) SAYS(TEXT, "hello"), \
+		 "what is stored is the event"}, \
+		{SET_CANONICAL(BYTES("'{\"type\":'")) SAYS(TEXT, "hello"), "is no event"}, \
+		{SET_CANONICAL(BYTES("' '||" TEXT)) SAYS(TEXT, "hello"), "canonical form"}, \
+		{SET_CANONICAL(BYTES("replace(" TEXT ", '\"ed25519:1\":\"', '\"ed25519:1\":\"AAAA')")) SAYS(TEXT, "hello"), \
+		 "signature of localhost does not hold"}, \
+		{"UPDATE events SET type=(SELECT nid FROM types WHERE type='m.room.topic')" SAYS(TEXT, "hello"), \
+		 "differ from the row's"}, \
+		{"UPDATE events SET snapshot=(SELECT snapshot FROM events" SAYS(TEXT, "\"first\"") " LIMIT 1)" \
+		 SAYS(TEXT, "\"second\""), "the state after it"}, \
+		{"UPDATE events SET before=(SELECT snapshot FROM events" SAYS(TEXT, "\"second\"") ")" SAYS(TEXT, "hello"), \
+		 "the state before it"}, \
+		{"UPDATE events SET replaced=1" SAYS(TEXT, "\"second\""), "it replaced the event"}, \
+		{"UPDATE rooms SET snapshot=(SELECT snapshot FROM events" SAYS(TEXT, "hello") ")", "the current state"}, \
+		{"UPDATE memberships SET event=1", "the membership of @"}, \
+		{"UPDATE events SET redacted_by=1" SAYS(TEXT, "hello"), "its content is still there"}, \
+		{"UPDATE rooms SET version='none'", "its version none is not known"}, \
+	}
+#define SQLITE_BYTES(text) "CAST(" text " AS BLOB)"
+#define POSTGRES_BYTES(text) "convert_to(" text ", 'UTF8')"
+
+static const struct damage sqlite_damages[] = DAMAGES("CAST(canonical AS TEXT)", SQLITE_BYTES);
+static const struct damage postgres_damages[] = DAMAGES("convert_from(canonical, 'UTF8')", POSTGRES_BYTES);
 
 static void damage_is_told(void **state)
 {
 	struct room_rig *rig = *state;
-	only_on_sqlite(rig->store);
+	bool on_sqlite = rig->store->database[0] == '\0';
+	const struct damage *damages = on_sqlite ? sqlite_damages : postgres_damages;
 	struct actor alice = rig_user(rig, "alice");
 	busy_room(rig, &alice, "12");
 	assert_in_order(rig);
-	for (size_t i = 0; i < COUNT_OF(damages); i++) {
+	for (size_t i = 0; i < COUNT_OF(sqlite_damages); i++) {
 		char sql[1024];
 		fixture_sql(rig->store, "CREATE TABLE kept_events AS SELECT * FROM events;"
 		                        "CREATE TABLE kept_rooms AS SELECT * FROM rooms;"
@@ -132,11 +143,12 @@ static void damage_is_told(void **state)
 		if (!told)
 			fail_msg("%s: nothing says '%s' (%zu findings, the first: %s)", damages[i].sql, damages[i].finding,
 			         found.count, found.sentences[0]);
-		snprintf(sql, sizeof sql, "PRAGMA foreign_keys=OFF;"
+		snprintf(sql, sizeof sql, "%s"
 		         "DELETE FROM memberships; INSERT INTO memberships SELECT * FROM kept_memberships;"
 		         "DELETE FROM events; INSERT INTO events SELECT * FROM kept_events;"
 		         "DELETE FROM rooms; INSERT INTO rooms SELECT * FROM kept_rooms;"
-		         "DROP TABLE kept_events; DROP TABLE kept_rooms; DROP TABLE kept_memberships");
+		         "DROP TABLE kept_events; DROP TABLE kept_rooms; DROP TABLE kept_memberships",
+		         on_sqlite ? "PRAGMA foreign_keys=OFF;" : "");
 		fixture_sql(rig->store, sql);
 		assert_in_order(rig);
 	}

@@ -1,5 +1,6 @@
 /* core/room: leaves by deactivation. */
 #include "room_rig.h"
+#include "store/store_tamper.h"
 
 enum { DEPARTURES_MAX = 2000, CROWD_MAX = 4096 };
 
@@ -123,7 +124,6 @@ static void two_users_leave_one_room(void **state)
 static void failed_commit_is_tried_again(void **state)
 {
 	struct room_rig *rig = *state;
-	only_on_sqlite(rig->store);
 	struct actor alice = rig_user(rig, "alice"), bob = rig_user(rig, "bob");
 	str rooms[20];
 	for (size_t i = 0; i < COUNT_OF(rooms); i++) {
@@ -131,10 +131,11 @@ static void failed_commit_is_tried_again(void **state)
 		assert_rc(rig_join(rig, &bob, rooms[i]), RC_OK);
 	}
 	fixture_deactivate(rig->store, bob.user);
-	room_rig_restart(rig, "store.commit:1:fail");
-	enum rc rc;
+	const char *fault;
+	enum rc rc, failed = tamper_fail_commit(rig->store, 1, &fault);
+	room_rig_restart(rig, fault);
 	assert_int_equal(depart(rig, &rc), 0);
-	assert_rc(rc, RC_IO);
+	assert_rc(rc, failed);
 	assert_int_equal(rig_membership(rig, rooms[0], &bob), MEMBERSHIP_JOIN);
 	assert_int_equal(depart(rig, &rc), COUNT_OF(rooms));
 	for (size_t i = 0; i < COUNT_OF(rooms); i++)
@@ -258,7 +259,6 @@ static void a_batch_makes_way(void **state)
 {
 	enum { ROOMS = 60 };
 	struct room_rig *rig = *state;
-	only_on_sqlite(rig->store);
 	struct crowd *crowd = the_crowd = arena_new(&rig->arena, struct crowd);
 	crowd->rig = rig;
 	rig->clock = (struct clock){crowd_wall_ms, crowd_mono_ms, crowd};
@@ -276,9 +276,12 @@ static void a_batch_makes_way(void **state)
 	__atomic_store_n(&crowd->comes, true, __ATOMIC_RELEASE);
 	enum rc rc;
 	size_t left = depart(rig, &rc);
-	assert_rc(rc, RC_IO);
-	assert_in_range(left, 2, 20);
-	left += depart(rig, &rc);
+	if (rig->store->database[0] == '\0') {
+		assert_rc(rc, RC_IO);
+		assert_in_range(left, 2, 20);
+		left += depart(rig, &rc);
+	} /* PostgreSQL runs the group again, and the fault comes once */
+	assert_rc(rc, RC_OK);
 	crowd_end(crowd);
 	store_counters(rig->store->store, &after);
 	assert_int_equal(left, ROOMS);

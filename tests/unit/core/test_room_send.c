@@ -1,5 +1,6 @@
 /* core/room: the sequencer, the chain of writes, failures in the middle, transaction ids, state, redactions. */
 #include "room_rig.h"
+#include "store/store_tamper.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,15 +87,14 @@ static void many_senders_make_one_chain(void **state)
 static void failed_commit_loses_nothing_acknowledged(void **state)
 {
 	struct room_rig *rig = *state;
-	only_on_sqlite(rig->store);
 	struct sender senders[SENDERS];
 	struct actor alice = rig_user(rig, "alice");
 	str room_id = rig_room(rig, &alice, "{}");
 	size_t before = rig_event_count(rig, room_id), acknowledged = 0, failed = 0;
 	for (int k = 1; k <= 30; k += 7) {
-		char point[32];
-		snprintf(point, sizeof point, "store.commit:%d:fail", k);
-		room_rig_restart(rig, point);
+		const char *fault;
+		(void)tamper_fail_commit(rig->store, k, &fault);
+		room_rig_restart(rig, fault);
 		senders_run(senders, rig, &alice, room_id);
 		for (int i = 0; i < SENDERS; i++) {
 			acknowledged += (size_t)senders[i].acknowledged;
