@@ -327,7 +327,7 @@ static void file_size_limit(rlim_t bytes)
 static void service_resumes_when_there_is_space_again(void **state)
 {
 	struct fixture *f = *state;
-	only_on_sqlite(f);
+	only_on_sqlite(f); /* a limit on our files is none on a server's: test_store.c has what that says */
 	struct rlimit before;
 	int64_t user = fixture_user(f, "@a:x");
 	fixture_account_data(f, user, "kept", "{}");
@@ -362,7 +362,7 @@ static void service_resumes_when_there_is_space_again(void **state)
 static void the_wal_starts_again(void **state)
 {
 	struct fixture *f = *state;
-	only_on_sqlite(f);
+	only_on_sqlite(f); /* PostgreSQL keeps its own WAL, by its own settings */
 	int64_t user = fixture_user(f, "@a:x");
 	/* 2,000 commits of about 50 pages: 400 MB in all, were it to grow. */
 	for (int i = 0; i < 2000; i++)

@@ -12,12 +12,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static bool is_on_sqlite(const struct fixture *f)
+{
+	return f->database[0] == '\0';
+}
+
 static void open_makes_private_files(void **state)
 {
 	struct fixture *f = *state;
-	only_on_sqlite(f);
-	const char *names[] = {"exeunt.db", "exeunt.db-wal", "exeunt.db-shm", "lock"};
-	for (size_t i = 0; i < COUNT_OF(names); i++) {
+	const char *names[] = {"lock", "exeunt.db", "exeunt.db-wal", "exeunt.db-shm"};
+	size_t count = is_on_sqlite(f) ? COUNT_OF(names) : 1;
+	for (size_t i = 0; i < count; i++) {
 		char path[300];
 		struct stat status;
 		snprintf(path, sizeof path, "%s/%s", f->directory, names[i]);
@@ -29,7 +34,6 @@ static void open_makes_private_files(void **state)
 static void open_is_refused_twice(void **state)
 {
 	struct fixture *f = *state;
-	only_on_sqlite(f);
 	struct store *second = NULL;
 	struct fail fail = {0};
 	struct store_config config = fixture_config(f);
@@ -64,7 +68,7 @@ static void file_replace(const struct fixture *f, const char *name, const char *
 static void open_refuses_what_is_no_database(void **state)
 {
 	struct fixture *f = *state;
-	only_on_sqlite(f);
+	only_on_sqlite(f); /* a file: what PostgreSQL is asked for, but has not, is below */
 	struct fail fail = {0};
 	fixture_close(f);
 	file_replace(f, "exeunt.db-wal", "");
@@ -75,6 +79,28 @@ static void open_refuses_what_is_no_database(void **state)
 	assert_int_equal(store_open(&config, &f->store, &fail), RC_CORRUPT);
 	assert_non_null(strstr(fail.message, "damaged"));
 	f->store = NULL;
+}
+
+/* A server that is not there, and a database that the server does not have: told in the server's or libpq's words. */
+static void open_tells_why_it_cannot_connect(void **state)
+{
+	struct fixture *f = *state;
+	if (is_on_sqlite(f))
+		skip();
+	char database[700];
+	struct store *store = NULL;
+	struct fail fail = {0};
+	fixture_close(f);
+	struct store_config config = fixture_config(f);
+	config.database = STR("host=/nonexistent dbname=x password=hunter2");
+	assert_int_equal(store_open(&config, &store, &fail), RC_UNAVAILABLE);
+	assert_non_null(strstr(fail.message, "/nonexistent"));
+	assert_null(strstr(fail.message, "hunter2"));
+	snprintf(database, sizeof database, "%s dbname=nosuchdatabase", f->database);
+	config.database = str_of(database);
+	assert_int_equal(store_open(&config, &store, &fail), RC_UNAVAILABLE);
+	assert_non_null(strstr(fail.message, "nosuchdatabase"));
+	assert_null(store);
 }
 
 static enum rc version_raise(struct txn_rw *txn, void *arg, struct fail *fail)
@@ -253,14 +279,17 @@ static void a_background_job_sees_who_waits(void **state)
 	assert_true(other.order < behind.order);
 }
 
+/*
+ * With a job that fails, the last one, so that the group is the same on PostgreSQL, which runs it again for that; once
+ * every job is known to be good, a commit that fails is not tried again there either.
+ */
 static void a_failed_commit_fails_all(void **state)
 {
 	struct fixture *f = *state;
-	only_on_sqlite(f);
 	static struct numbered_job jobs[MANY], again;
 	for (int i = 0; i < MANY; i++)
 		jobs[i] =
-		    (struct numbered_job){.key = i + 1, .outcome = i == 3 ? RC_FORBIDDEN : RC_OK};
+		    (struct numbered_job){.key = i + 1, .outcome = i == MANY - 1 ? RC_FORBIDDEN : RC_OK};
 	assert_int_equal(
 	    fault_arm(STR("store.commit:2:fail")), RC_OK); /* the first is that of the gate */
 	submit_behind_a_gate(f, jobs, MANY);
@@ -277,6 +306,31 @@ static void a_failed_commit_fails_all(void **state)
 	assert_int_equal(again.rc, RC_OK);
 	assert_int_equal(again.pos, 1);
 	assert_true(numbered_is_stored(f, 1));
+}
+
+/* Whatever it was, it may have been one job's: each gets a savepoint, and a second chance. */
+static void a_failed_commit_is_tried_again(void **state)
+{
+	struct fixture *f = *state;
+	if (is_on_sqlite(f))
+		skip(); /* each job has its savepoint from the start */
+	static struct numbered_job jobs[MANY];
+	for (int i = 0; i < MANY; i++)
+		jobs[i] = (struct numbered_job){.key = i + 1};
+	assert_int_equal(fault_arm(STR("store.commit:2:fail")), RC_OK);
+	submit_behind_a_gate(f, jobs, MANY);
+	fault_disarm();
+	for (int i = 0; i < MANY; i++) {
+		assert_int_equal(jobs[i].rc, RC_OK);
+		assert_int_equal(jobs[i].order, i);
+		assert_int_equal(jobs[i].pos, i + 1); /* as if it had been the first time */
+		assert_true(numbered_is_stored(f, i + 1));
+	}
+	assert_int_equal(store_committed_pos(f->store), MANY);
+	struct store_counters counters;
+	store_counters(f->store, &counters);
+	assert_int_equal(counters.failed_jobs, 0);
+	assert_int_equal(counters.commits, 2); /* and that of the gate */
 }
 
 static void done_order_holds_under_load(void **state)
@@ -359,13 +413,19 @@ static enum rc big_write(struct txn_rw *txn, void *arg, struct fail *fail)
 	    txn, *(const int64_t *)arg, 0, STR("big"), str_bytes(content, sizeof content));
 }
 
-/* SQLite's own limit on pages gives SQLITE_FULL inside a job: the whole transaction may be given up. */
+/*
+ * SQLite's own limit on pages gives SQLITE_FULL inside a job: the whole transaction may be given up. On PostgreSQL a
+ * trigger says what a full disk says.
+ */
 static void a_full_database_is_told(void **state)
 {
 	struct fixture *f = *state;
-	only_on_sqlite(f);
 	int64_t user = fixture_user(f, "@a:x");
-	char limit[] = "PRAGMA max_page_count=1", no_limit[] = "PRAGMA max_page_count=1000000000";
+	char pages[] = "PRAGMA max_page_count=1", no_pages[] = "PRAGMA max_page_count=1000000000";
+	char trigger[] = "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$;"
+	                 "CREATE TRIGGER full_disk BEFORE INSERT ON account_data EXECUTE FUNCTION full_disk()";
+	char no_trigger[] = "DROP TRIGGER full_disk ON account_data";
+	char *limit = is_on_sqlite(f) ? pages : trigger, *no_limit = is_on_sqlite(f) ? no_pages : no_trigger;
 	assert_int_equal(store_write(f->store, page_limit, limit, NULL), RC_OK);
 	assert_int_equal(store_write(f->store, big_write, &user, NULL), RC_DISK_FULL);
 	assert_int_equal(store_write(f->store, page_limit, no_limit, NULL), RC_OK);
@@ -383,7 +443,7 @@ static void check_is_silent_on_a_sound_store(void **state)
 static void every_statement_prepares_with_parameters_in_order(void **state)
 {
 	struct fixture *f = *state;
-	only_on_sqlite(f);
+	only_on_sqlite(f); /* its texts and names; test_postgres_plans has the other's */
 	sqlite3 *db = sqlite_db(&f->store->writer.conn);
 	for (int i = 0; i < STMT_COUNT; i++) {
 		sqlite3_stmt *stmt = NULL;
@@ -448,7 +508,7 @@ static bool may_scan(enum statement statement)
 static void no_statement_scans(void **state)
 {
 	struct fixture *f = *state;
-	only_on_sqlite(f);
+	only_on_sqlite(f); /* its plans; test_postgres_plans has the other's */
 	static const struct {
 		enum statement statement;
 		const char *index;
@@ -487,6 +547,7 @@ int main(void)
 	    TEST(open_is_refused_twice),
 	    TEST(open_tells_what_is_wrong),
 	    TEST(open_refuses_what_is_no_database),
+	    TEST(open_tells_why_it_cannot_connect),
 	    TEST(open_refuses_a_newer_schema),
 	    TEST(tag_and_positions_survive),
 	    TEST(positions_are_not_used_again_after_deletion),
@@ -496,6 +557,7 @@ int main(void)
 	    TEST(background_jobs_yield),
 	    TEST(a_background_job_sees_who_waits),
 	    TEST(a_failed_commit_fails_all),
+	    TEST(a_failed_commit_is_tried_again),
 	    TEST(done_order_holds_under_load),
 	    TEST(writes_see_their_own),
 	    TEST(readers_see_one_moment),
