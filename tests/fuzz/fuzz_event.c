@@ -155,8 +155,9 @@ static void check_build(struct arena *arena, const struct event *event)
 	HOLDS(event_hash_matches(arena, read.root, &matches) == RC_OK && matches);
 	HOLDS(event_signature_verify(arena, read.version, read.root, own.server_name, own.key_id, own.key.public_key,
 	                             &valid) == RC_OK && valid);
-	HOLDS(build_from(arena, &read, &again) == RC_OK);
-	HOLDS(str_eq(again.canonical, built.canonical) && str_eq(again.event_id, built.event_id));
+	rc = build_from(arena, &read, &again);
+	HOLDS(rc == RC_OK || read.redacts.n > ID_MAX_BYTES); /* taken over from the content; a draft's has a limit */
+	HOLDS(rc != RC_OK || (str_eq(again.canonical, built.canonical) && str_eq(again.event_id, built.event_id)));
 }
 
 static void check_signatures(struct arena *arena, const struct event *event)
