@@ -50,6 +50,10 @@ check-differential: ## hold the room versions' rules against an independent impl
 	@$(TESTS) --oracle
 	@$(PYTHON) tools/check.py differential
 
+mutate: ## change the rules of the room versions one by one: the tests must notice (half an hour)
+	@$(TESTS)
+	@tools/mutate_auth.py
+
 tidy: ## read the code with clang-tidy
 	@$(SETUP) --dev
 	@tools/tidy.sh
@@ -65,5 +69,5 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | \
 		while IFS='	' read -r name text; do printf 'make %-18s %s\n' "$$name" "$$text"; done
 
-.PHONY: all demo check check-walls check-postgres check-sanitizers check-tsan check-clang check-clients check-differential tidy \
+.PHONY: all demo check check-walls check-postgres check-sanitizers check-tsan check-clang check-clients check-differential mutate tidy \
 	install clean help

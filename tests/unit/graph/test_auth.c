@@ -455,6 +455,26 @@ static void many_entries(void **state)
 	judged_as(room_version_default(), 1, &low, "6");
 }
 
+/* Entries that are there before and after are judged by their change, whatever comes or stays beside them. */
+static void entries_beside_others(void **state)
+{
+	(void)state;
+	static const struct auth_case lowered = {
+		POWER("@mod:a", "{\"users\":{\"@a:a\":0,\"@b:a\":0,\"@mod:a\":50}}"),
+		.power = "{\"users\":{\"@b:a\":50,\"@mod:a\":50}}"};
+	static const struct auth_case kept = {
+		POWER("@mod:a", "{\"notifications\":{\"room\":75},\"users\":{\"@mod:a\":50}}"),
+		.power = "{\"notifications\":{\"room\":75},\"users\":{\"@mod:a\":50}}"};
+	size_t count;
+	const struct room_version *versions = room_version_all(&count);
+	for (size_t v = 0; v < count; v++) {
+		char text[32];
+		bool is_12 = versions[v].room_id_from_create;
+		judged_as(&versions[v], 0, &lowered, is_12 ? "10.9.1" : numbered_in(&versions[v], "9.8.1", text));
+		judged_as(&versions[v], 1, &kept, NULL);
+	}
+}
+
 #define ALIASES(from, key) .type = "m.room.aliases", .sender = from, .state_key = key, .content = "{}"
 #define REDACTION(from, what) \
 	.type = "m.room.redaction", .sender = from, .content = "{}", .redacts = what
@@ -580,6 +600,7 @@ int main(void)
 		cmocka_unit_test(creators_of_v12),
 		cmocka_unit_test(first_join),
 		cmocka_unit_test(many_entries),
+		cmocka_unit_test(entries_beside_others),
 		cmocka_unit_test(rules_of_old_versions),
 		cmocka_unit_test(no_rule_is_left_out),
 	};

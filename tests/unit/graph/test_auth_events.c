@@ -101,14 +101,20 @@ static void choose(struct choice *c, const struct room_version *version)
 		c->entries[c->count++] = (struct auth_event){&c->create, false};
 }
 
+/* Whatever stands first among them. */
 static void rule_is(const struct choice *c, const struct room_version *version, const char *v11, const char *v12)
 {
 	struct event event = test_event(&arena, version, c->power.room_id, "m.room.message", "@s:a", NULL, "{}");
-	struct auth_verdict verdict = auth_check_auth_events(&event, c->entries, c->count);
 	const char *number = version->room_id_from_create ? v12 : v11;
 	str expected = number ? arena_printf(&arena, "v%d:%s", test_version_text(version), number) : STR_EMPTY;
-	assert_str(str_of(verdict.rule), expected);
-	assert_int_equal(verdict.allowed, number == NULL);
+	struct auth_event entries[COUNT_OF(c->entries)];
+	for (size_t first = 0; first < c->count; first++) {
+		for (size_t i = 0; i < c->count; i++)
+			entries[i] = c->entries[(first + i) % c->count];
+		struct auth_verdict verdict = auth_check_auth_events(&event, entries, c->count);
+		assert_str(str_of(verdict.rule), expected);
+		assert_int_equal(verdict.allowed, number == NULL);
+	}
 }
 
 static void given_auth_events(void **state)
@@ -150,6 +156,21 @@ static void no_create_in_v12(void **state)
 	rule_is(&c, room_version_default(), NULL, "3.2");
 }
 
+/* Rule 1 allows a create event, or not, before those of the auth events are reached. */
+static void create_is_judged_before(void **state)
+{
+	(void)state;
+	size_t count;
+	const struct room_version *versions = room_version_all(&count);
+	for (size_t v = 0; v < count; v++) {
+		struct choice c;
+		choose(&c, &versions[v]);
+		struct auth_verdict verdict = auth_check_auth_events(&c.create, c.entries, c.count);
+		assert_true(verdict.allowed);
+		assert_string_equal(verdict.rule, "");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +178,7 @@ int main(void)
 		cmocka_unit_test(create_takes_none),
 		cmocka_unit_test(given_auth_events),
 		cmocka_unit_test(no_create_in_v12),
+		cmocka_unit_test(create_is_judged_before),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

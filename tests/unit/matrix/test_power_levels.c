@@ -222,9 +222,39 @@ static void creators(void **state)
 	assert_int_equal(power_of_user(&nothing, STR("@sender:a")), 0);
 }
 
+/* Unicode's White_Space, a range a row, of PropList.txt. */
+static void white_space_around_a_text(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t first, last;
+		bool is_white;
+	} rows[] = {
+		{0x9, 0xd, true},       {0x20, 0x20, true},     {0x85, 0x85, true},     {0xa0, 0xa0, true},
+		{0x1680, 0x1680, true}, {0x2000, 0x200a, true}, {0x2028, 0x2029, true}, {0x202f, 0x202f, true},
+		{0x205f, 0x205f, true}, {0x3000, 0x3000, true}, {0x0, 0x8, false},      {0xe, 0x1f, false},
+		{0x84, 0x84, false},    {0x86, 0x86, false},    {0x180e, 0x180e, false}, {0x200b, 0x200d, false},
+		{0x2060, 0x2060, false}, {0xfeff, 0xfeff, false},
+	};
+	const struct room_version *v9 = room_version_find(STR("9"));
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		for (uint32_t c = rows[i].first; c <= rows[i].last; c++) {
+			int64_t level = 0;
+			json before, after;
+			str text = arena_printf(&arena, "\"\\u%04x7\"", c);
+			assert_rc(json_parse(&arena, text, &before, NULL), RC_OK);
+			text = arena_printf(&arena, "\"7\\u%04x\"", c);
+			assert_rc(json_parse(&arena, text, &after, NULL), RC_OK);
+			assert_int_equal(power_level_read(v9, before, &level), rows[i].is_white);
+			assert_int_equal(power_level_read(v9, after, &level), rows[i].is_white);
+			assert_int_equal(level, rows[i].is_white ? 7 : 0);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(white_space_around_a_text),
 		cmocka_unit_test(levels_of_users),
 		cmocka_unit_test(one_level),
 		cmocka_unit_test(levels_of_old_rooms),
