@@ -7,7 +7,6 @@
 #include "store/other_store.h"
 
 #include "core/cluster/cluster.h"
-#include "store/store_int.h"
 
 #include <sched.h>
 #include <stdlib.h>
