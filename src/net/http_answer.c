@@ -31,6 +31,16 @@ static void add_header(struct MHD_Response *response, const char *name, str valu
 		(void)MHD_add_response_header(response, name, text);
 }
 
+/* 503 says when to come again: what handlers do not say, such as for a database that is away, is said here. */
+static void add_retry_after(struct MHD_Response *response)
+{
+	char seconds[16];
+	if (MHD_get_response_header(response, "Retry-After"))
+		return;
+	snprintf(seconds, sizeof seconds, "%d", HTTP_RETRY_AFTER_S);
+	(void)MHD_add_response_header(response, "Retry-After", seconds);
+}
+
 static struct MHD_Response *response_make(const struct http_response *r)
 {
 	/* The library's buffer is not const, but "persistent" ones are only read. */
@@ -42,6 +52,8 @@ static struct MHD_Response *response_make(const struct http_response *r)
 		(void)MHD_add_response_header(response, "Content-Type", r->content_type);
 	for (size_t i = 0; i < r->header_count; i++)
 		add_header(response, r->headers[i].name, r->headers[i].value);
+	if (r->status == 503)
+		add_retry_after(response);
 	return response;
 }
 
@@ -88,16 +100,15 @@ static const struct own_row {
 	int status;             /* 0: the rc's */
 	const char *sentence;   /* NULL: the rc's */
 	bool closes;
-	bool retry;
 } own_rows[OWN_COUNT] = {
-	[OWN_BODY_TOO_LARGE] = {RC_TOO_LARGE, 0, "The body of the request is too large", true, false},
-	[OWN_HEAD_TOO_LARGE] = {RC_TOO_LARGE, 431, "The head of the request is too large", true, false},
+	[OWN_BODY_TOO_LARGE] = {RC_TOO_LARGE, 0, "The body of the request is too large", true},
+	[OWN_HEAD_TOO_LARGE] = {RC_TOO_LARGE, 431, "The head of the request is too large", true},
 	[OWN_BAD_FRAMING] = {RC_UNKNOWN_400, 0,
-		"Content-Length and Transfer-Encoding do not tell the length of the body", true, false},
-	[OWN_SLOW_BODY] = {RC_TIMEOUT, 0, "The body of the request took too long to arrive", true, false},
-	[OWN_LANE_FULL] = {RC_BUSY, 0, NULL, false, true},
-	[OWN_STOPPING] = {RC_STOPPING, 0, NULL, true, true},
-	[OWN_NO_MEMORY] = {RC_NOMEM, 0, NULL, true, true},
+		"Content-Length and Transfer-Encoding do not tell the length of the body", true},
+	[OWN_SLOW_BODY] = {RC_TIMEOUT, 0, "The body of the request took too long to arrive", true},
+	[OWN_LANE_FULL] = {RC_BUSY, 0, NULL, false},
+	[OWN_STOPPING] = {RC_STOPPING, 0, NULL, true},
+	[OWN_NO_MEMORY] = {RC_NOMEM, 0, NULL, true},
 };
 
 static enum rc own_make(struct http_server *server, struct own *own, const struct own_row *row)
@@ -108,6 +119,7 @@ static enum rc own_make(struct http_server *server, struct own *own, const struc
 	                         row->sentence ? row->sentence : rc_sentence(row->rc));
 	TRY(arena_status(&server->arena));
 	own->response = response_make(&(struct http_response){
+		.status = own->status,
 		.body = own->body,
 		.content_type = "application/json",
 		.headers = server->config.own_headers,
@@ -117,11 +129,6 @@ static enum rc own_make(struct http_server *server, struct own *own, const struc
 		return RC_NOMEM;
 	if (row->closes)
 		(void)MHD_add_response_header(own->response, "Connection", "close");
-	if (row->retry) {
-		char seconds[16];
-		snprintf(seconds, sizeof seconds, "%d", HTTP_RETRY_AFTER_S);
-		(void)MHD_add_response_header(own->response, "Retry-After", seconds);
-	}
 	return RC_OK;
 }
 

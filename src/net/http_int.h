@@ -25,7 +25,7 @@ enum {
 	HTTP_LINGER_MAX_BYTES = 1024 * 1024, /* read after a refusal, so that the answer is not reset */
 	HTTP_LINGER_MS = 2000,
 	HTTP_PEER_CHECK_MS = 5000,           /* how long a parked request may outlive its client */
-	HTTP_RETRY_AFTER_S = 2,              /* told with 503 when a lane is full */
+	HTTP_RETRY_AFTER_S = 2,              /* told with 503 where nobody says otherwise */
 };
 
 /* Bits of http_request.state. */

@@ -99,7 +99,10 @@ struct http_response {
 	size_t header_count;
 };
 
-/* Sends the answer. Any thread, exactly once a request; the request must not be touched afterwards. */
+/*
+ * Sends the answer; one of 503 without Retry-After gets one. Any thread, exactly once a request; the request must not
+ * be touched afterwards.
+ */
 void http_answer(struct http_request *request, const struct http_response *response);
 
 /*
