@@ -8,12 +8,18 @@
 
 #include <string.h>
 
-enum { TICK_ARENA_BYTES = 1 << 20, SECRET_ARENA_BYTES = 4096, SETTLE_TRIES_MAX = 10 };
+enum {
+	TICK_ARENA_BYTES = 1 << 20,
+	SECRET_ARENA_BYTES = 4096,
+	SETTLE_TRIES_MAX = 10,
+	/* Processes try a database that was away every second at the latest: so far apart they come back, and some more. */
+	COMING_BACK_MS = 2500,
+};
 
 /* Another process, as this one has seen it. */
 struct peer {
 	int64_t process, beat;
-	int64_t seen_ms; /* monotonic: when the beat last moved */
+	int64_t seen_ms; /* monotonic: when the beat last moved; in the future for one that is excused */
 	char address[CLUSTER_ADDRESS_MAX + 1];
 	char secret[CLUSTER_SECRET_CHARS + 1];
 };
@@ -123,15 +129,17 @@ static bool is_dead(struct cluster *cluster, const struct process_row *row, int6
 
 /*
  * When nobody could beat, or this process could not look, beats have stood still for no fault of theirs. It looks every
- * beat: later than a quarter of the lease after that is too late, also where the lease is two beats only.
+ * beat: later than a quarter of the lease after that is too late, also where the lease is two beats only. They are not
+ * ended before a new lease is over, nor while they may still be on their way back to the database.
  */
 static void peers_excuse(struct cluster *cluster, int64_t now_ms)
 {
 	const struct cluster_config *config = &cluster->config;
 	lock_take(&cluster->mu);
 	bool was_blind = now_ms - cluster->looked_ms > config->beat_ms + config->lease_ms / 4;
+	int64_t excused_ms = config->lease_ms > COMING_BACK_MS ? config->lease_ms : COMING_BACK_MS;
 	for (size_t i = 0; i < cluster->peer_count && was_blind; i++)
-		cluster->peers[i].seen_ms = now_ms;
+		cluster->peers[i].seen_ms = now_ms + excused_ms - config->lease_ms;
 	lock_drop(&cluster->mu);
 }
 
@@ -234,8 +242,9 @@ static bool view_take(struct cluster *cluster, const struct tick *tick)
 	for (size_t i = 0; i < tick->count; i++) {
 		const struct process_row *row = &tick->rows[i];
 		const struct peer *known = peer_find_locked(cluster, row->process);
+		bool is_excused = known && known->seen_ms > now_ms;
 		peers[i] = (struct peer){.process = row->process, .beat = row->beat,
-			.seen_ms = known && known->beat == row->beat ? known->seen_ms : now_ms};
+			.seen_ms = is_excused || (known && known->beat == row->beat) ? known->seen_ms : now_ms};
 		text_copy(peers[i].address, CLUSTER_ADDRESS_MAX, row->address);
 		text_copy(peers[i].secret, CLUSTER_SECRET_CHARS, row->secret);
 		changed = changed || !known;
