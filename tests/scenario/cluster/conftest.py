@@ -15,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
 import with_postgres  # noqa: E402
 
 PROCESSES = 3
+LOG_TAIL_LINES = 60
 SETTINGS = {"cluster.beat_ms": 100, "cluster.lease_ms": 1000,
             "password.argon2_memory_kib": 64, "password.argon2_passes": 1}
 
@@ -50,8 +51,12 @@ class Processes(list):
             self.append(process.start())
 
     def end(self):
+        """Prints what pytest shows of a test that failed."""
         for process in self:
+            status = process.process.poll() if process.process else None
             process.kill()
+            told = [line for line in process.log().splitlines() if " http: request " not in line]
+            print(f"--- {process.directory.name}, exit status {status}", *told[-LOG_TAIL_LINES:], sep="\n")
 
     def sql(self, text):
         return self.postgres.sql(text, self.database)

@@ -13,11 +13,34 @@ ANSWER_LIMIT_S = 5     # of one process; then another one is asked
 FILTER = '{"room":{"timeline":{"limit":1000}}}'
 
 
+class Answers:
+    """What came instead of an answer below 500, and how long the slowest of all took."""
+
+    def __init__(self):
+        self.failures = []      # (status or None, errcode, Retry-After, text)
+        self.slowest_s = 0
+        self._lock = threading.Lock()
+
+    def add(self, took_s, failure=None):
+        with self._lock:
+            self.slowest_s = max(self.slowest_s, took_s)
+            if failure:
+                self.failures.append(failure)
+
+    def assert_clean(self):
+        """Each failure was an answer: 503, in JSON, that says when to come again."""
+        wrong = [failure for failure in self.failures
+                 if failure[:2] != (503, "M_UNKNOWN") or not 1 <= int(failure[2] or 0) <= 60]
+        assert not wrong, f"{len(wrong)} of {len(self.failures)} failures: {wrong[:5]}"
+
+
 class Person:
     """Sends each request to any process; repeats it elsewhere when that one does not answer."""
 
-    def __init__(self, processes, name):
+    def __init__(self, processes, name, answer_limit_s=ANSWER_LIMIT_S):
         self.processes = processes
+        self.answer_limit_s = answer_limit_s
+        self.answers = Answers()
         client = Client(processes[0]).register(unique(name))
         self.user_id, self.token, self.password = client.user_id, client.token, client.password
 
@@ -25,15 +48,20 @@ class Person:
         deadline = time.monotonic() + limit_s
         while True:
             process = random.choice(self.processes)
+            begun = time.monotonic()
             try:
                 answer = requests.request(
-                    method, f"{process.url}/_matrix/client/v3/{path}", json=body, params=params, timeout=ANSWER_LIMIT_S,
-                    headers={"Authorization": f"Bearer {self.token}"})
+                    method, f"{process.url}/_matrix/client/v3/{path}", json=body, params=params,
+                    timeout=self.answer_limit_s, headers={"Authorization": f"Bearer {self.token}"})
+                took_s, said = time.monotonic() - begun, answer.text
                 if answer.status_code < 500:
+                    self.answers.add(took_s)
                     return answer.status_code, answer.json()
-                said = answer.text
-            except requests.RequestException as problem:
+                self.answers.add(took_s, (answer.status_code, answer.json().get("errcode"),
+                                          answer.headers.get("Retry-After"), said))
+            except (requests.RequestException, ValueError) as problem:
                 said = repr(problem)
+                self.answers.add(time.monotonic() - begun, (None, None, None, said))
             assert time.monotonic() < deadline, f"{method} {path}: {said}"
             time.sleep(0.05)
 
@@ -46,9 +74,9 @@ class Person:
 class Crowd:
     """`senders` people send as fast as they can, all people sync, until finish()."""
 
-    def __init__(self, processes, people, senders, rooms):
+    def __init__(self, processes, people, senders, rooms, answer_limit_s=ANSWER_LIMIT_S):
         self.processes = processes
-        self.people = [Person(processes, "crowd") for _ in range(people)]
+        self.people = [Person(processes, "crowd", answer_limit_s) for _ in range(people)]
         first = self.people[0]
         self.rooms = [first.ok("POST", "createRoom", {"preset": "public_chat"})["room_id"] for _ in range(rooms)]
         for person in self.people[1:]:
@@ -121,6 +149,7 @@ class Crowd:
         assert len(acknowledged) == len(self.acknowledged), "one event id was given twice"
         for number, seen in enumerate(self.seen):
             assert len(seen) == len(set(seen)), f"person {number} saw messages twice"
+            assert set(seen) <= acknowledged, f"person {number} saw an event beside that of its transaction"
             missed = sorted(acknowledged - set(seen))
             assert not missed, f"person {number} missed {len(missed)} acknowledged messages; " + str(
                 [self.people[number].call("GET", f"rooms/{quote(self.room_of[m])}/event/{quote(m)}")
