@@ -644,11 +644,28 @@ static void nothing_is_given_to_one_that_is_gone(void **state)
 {
 	struct troop *troop = *state;
 	struct member *a = member_start(troop, 0), *b = member_start(troop, 1), *c = member_start(troop, 2);
+	fixture_sql(troop->f, "CREATE SEQUENCE lost; CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	            " IF NEW.process<>0 AND NOT EXISTS(SELECT 1 FROM processes WHERE nid=NEW.process)"
+	            " THEN PERFORM nextval('lost'); END IF; RETURN NEW; END $$;"
+	            "CREATE TRIGGER look BEFORE UPDATE ON slots FOR EACH ROW EXECUTE FUNCTION look()");
 	a->on_settle = victim_stop;
 	a->victim = b;
 	LOOK(a, c);
 	assert_null(a->on_settle);
 	SHARED(troop, a, c);
+	assert_view(a);
+	assert_int_equal(other_number(troop->f, "SELECT is_called::int FROM lost"), 0);
+}
+
+/* However it came about. */
+static void a_slot_of_nobody_known_is_anybodys(void **state)
+{
+	struct troop *troop = *state;
+	struct member *a = member_start(troop, 0), *b = member_start(troop, 1);
+	LOOK(a, b);
+	fixture_sql(troop->f, "UPDATE slots SET process=987654 WHERE slot % 3=0");
+	LOOK(a, b);
+	SHARED(troop, a, b);
 	assert_view(a);
 }
 
@@ -959,6 +976,7 @@ int main(void)
 	    TEST(who_waits_for_too_long_is_told),
 	    TEST(slots_that_nobody_takes_stay),
 	    TEST(nothing_is_given_to_one_that_is_gone),
+	    TEST(a_slot_of_nobody_known_is_anybodys),
 	    TEST(one_that_stands_still_is_ended),
 	    TEST(a_lease_of_two_beats_is_observed),
 	    TEST(others_are_excused_after_a_blind_time),
