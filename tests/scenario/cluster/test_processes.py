@@ -1,5 +1,6 @@
 """Several processes over one database: any of them answers, and each may end at any time."""
 
+import concurrent.futures
 import os
 import signal
 import time
@@ -13,7 +14,8 @@ from harness.rooms import MARKED
 
 from crowd import Crowd, Person
 
-ROOMS_TO_LEAVE = 300
+ROOMS_TO_LEAVE = 1000
+AT_ONCE = 8
 
 
 def wait_shared(processes, count, limit_s=15):
@@ -96,7 +98,7 @@ def test_twenty_people_miss_nothing(processes):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_process_ends_under_load(processes, how):
     wait_shared(processes, 3)
-    crowd = Crowd(processes, people=6, senders=4, rooms=6)
+    crowd = Crowd(processes, people=20, senders=4, rooms=6)
     crowd.wait_sent(200)
     os.kill(processes[1].process.pid, how)
     processes[1].process.wait(10)
@@ -126,7 +128,7 @@ def test_a_frozen_process_must_not_write(processes):
 def test_the_database_restarts_under_load(processes, how):
     """Orderly, and as after a crash: nothing that was acknowledged is lost."""
     wait_shared(processes, 3)
-    crowd = Crowd(processes, people=6, senders=4, rooms=6)
+    crowd = Crowd(processes, people=20, senders=4, rooms=6)
     for _ in range(3):
         crowd.wait_sent(100)
         processes.postgres.stop(how)
@@ -141,22 +143,31 @@ def test_one_process_dies_while_an_account_ends(processes):
     """The others leave its rooms: exactly one marked leave in each."""
     wait_shared(processes, 3)
     alice, bob = Person(processes, "alice"), Person(processes, "bob")
-    rooms = []
-    for _ in range(ROOMS_TO_LEAVE):
-        rooms.append(bob.ok("POST", "createRoom", {"preset": "public_chat"})["room_id"])
-        alice.ok("POST", f"join/{quote(rooms[-1])}", {})
+
+    def make_room(_):
+        room = bob.ok("POST", "createRoom", {"preset": "public_chat"})["room_id"]
+        alice.ok("POST", f"join/{quote(room)}", {})
+        return room
+
+    def leaves_of(room):
+        chunk = bob.ok("GET", f"rooms/{quote(room)}/messages", dir="b", limit=50)["chunk"]
+        return [e["content"] for e in chunk if e["type"] == "m.room.member" and e["state_key"] == alice.user_id
+                and e["content"]["membership"] == "leave"]
+
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        rooms = list(pool.map(make_room, range(ROOMS_TO_LEAVE)))
     client = Client(processes[0], alice.user_id, alice.token, None, alice.password)
     client.post("account/deactivate", {"auth": uia.password_auth(client)}).ok()
     processes[2].kill()
+    waiting = int(processes.sql("SELECT count(*) FROM departures WHERE state<>1")[0][0])
+    assert waiting > 0, "it was over before the process died"
     deadline = time.monotonic() + 60
     while int(processes.sql("SELECT count(*) FROM departures WHERE state<>1")[0][0]) > 0:
         assert time.monotonic() < deadline, processes.sql("SELECT state, count(*) FROM departures GROUP BY state")
         time.sleep(0.1)
-    for room in rooms:
-        chunk = bob.ok("GET", f"rooms/{quote(room)}/messages", dir="b", limit=50)["chunk"]
-        leaves = [e for e in chunk if e["type"] == "m.room.member" and e["state_key"] == alice.user_id
-                  and e["content"]["membership"] == "leave"]
-        assert [e["content"] for e in leaves] == [MARKED], (room, leaves)
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        for room, leaves in zip(rooms, pool.map(leaves_of, rooms)):
+            assert leaves == [MARKED], (room, leaves)
 
 
 def test_another_signing_key_is_refused(processes, tmp_path):
