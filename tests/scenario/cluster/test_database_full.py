@@ -1,6 +1,9 @@
 """A database that gives no connection, or has no room: refusals that say when to come again, and back by itself."""
 
 import concurrent.futures
+import os
+import secrets
+import shutil
 import subprocess
 import time
 
@@ -18,6 +21,8 @@ CONNECTIONS = 24        # what three processes need at most: each has six reader
 ANSWER_LIMIT_S = 25     # READER_WAIT_MS is 10 s, and several may have to wait one after the other
 AT_ONCE = 6
 BACK_LIMIT_S = 5
+DISK_BYTES = 2 << 20
+BODY_BYTES = 40000
 
 # What PostgreSQL itself says when a file cannot grow; here it is said of each message, at the end of its statement
 # or, deferred, at the commit.
@@ -193,3 +198,53 @@ def test_the_disk_of_the_database_is_full(processes, when):
         assert message_ids(at(process, alice), room) == stored
     seen = alice.sync_call(since=since, filter=ALL).ok()["rooms"]["join"][room]["timeline"]["events"]
     assert [e["event_id"] for e in seen] == stored[1:]
+
+
+@pytest.fixture
+def small_disk(processes):
+    """The table of events stands on a file system of its own; resize(size) changes that one."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small tmpfs needs root")
+    disk = processes.postgres.folder / "small"
+    disk.mkdir()
+
+    def resize(size, *more):
+        options = ",".join([*more, f"size={size}"])
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", disk],
+                              capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"no tmpfs can be mounted here: {done.stderr.strip()}")
+
+    resize(DISK_BYTES)
+    try:
+        shutil.chown(disk, processes.postgres.user)
+        processes.sql(f"CREATE TABLESPACE small LOCATION '{disk}'")
+        processes.sql("ALTER TABLE events SET TABLESPACE small")
+        yield lambda size: resize(size, "remount")
+        processes.sql("ALTER TABLE events SET TABLESPACE pg_default")
+        processes.sql("DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_small_disk_runs_full(processes, small_disk):
+    """What PostgreSQL really does: nothing that was acknowledged is lost, reads go on, and so do sends when it grows."""
+    wait_shared(processes, 3)
+    alice = Client(processes[0]).register(unique("alice"))
+    room = alice.create_room()
+    stored, number = [], 0
+    while (answer := put(alice, room, number, secrets.token_hex(BODY_BYTES // 2))).status_code == 200:
+        stored.append(answer.json()["event_id"])
+        number += 1
+        assert number * BODY_BYTES < 2 * DISK_BYTES, "it does not run full"
+    assert_refused(answer, "space")
+    for process in processes:
+        assert message_ids(at(process, alice), room) == stored
+    assert_refused(put(alice, room, number, secrets.token_hex(BODY_BYTES // 2), processes[1]), "space")
+    small_disk(4 * DISK_BYTES)
+    for process in processes:
+        stored.append(put(alice, room, number, secrets.token_hex(BODY_BYTES // 2), process).json()["event_id"])
+        number += 1
+    for process in processes:
+        assert message_ids(at(process, alice), room) == stored
+    assert all(process.is_alive() for process in processes)
