@@ -39,6 +39,17 @@ void news_clear(struct outgoing_news *news)
 	news->is_too_much = false;
 }
 
+struct news_mark news_mark(const struct outgoing_news *news)
+{
+	return (struct news_mark){news->n, news->is_too_much};
+}
+
+void news_rewind(struct outgoing_news *news, struct news_mark mark)
+{
+	news->n = mark.n;
+	news->is_too_much = mark.is_too_much;
+}
+
 static bool is_told(const struct outgoing_news *news, str line)
 {
 	return memmem(news->text, news->n, line.p, line.n) != NULL;
@@ -159,7 +170,7 @@ static void line_hear(struct listener *listener, str line)
 	listener->fn(listener->self, &news);
 }
 
-static void position_raise(struct store *store, int64_t pos)
+void position_raise(struct store *store, int64_t pos)
 {
 	int64_t known = __atomic_load_n(&store->committed_pos, __ATOMIC_ACQUIRE);
 	while (known < pos && !__atomic_compare_exchange_n(&store->committed_pos, &known, pos, false, __ATOMIC_RELEASE,

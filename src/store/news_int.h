@@ -30,7 +30,17 @@ struct listener {
 	thread thread;
 };
 
+struct news_mark {
+	size_t n;
+	bool is_too_much;
+};
+
 void news_clear(struct outgoing_news *news);
+/* What a job tells that fails is not told: back to where the news were before it. */
+struct news_mark news_mark(const struct outgoing_news *news);
+void news_rewind(struct outgoing_news *news, struct news_mark mark);
+/* The position that is known to be committed, which only grows. Any thread. */
+void position_raise(struct store *store, int64_t pos);
 /* In the group's transaction, before its commit. */
 MUST_CHECK enum rc news_send(struct txn_rw *txn);
 

@@ -99,12 +99,14 @@ static enum rc job_run_careful(struct store *store, struct write_job *job)
 	struct writer *w = &store->writer;
 	TRY(conn_run(&w->conn, STMT_savepoint));
 	struct numbers before = w->txn.numbers;
+	struct news_mark told = news_mark(&w->news);
 	enum rc rc = job->write(&w->txn, job);
 	if (!store->engine->in_transaction(&w->conn))
 		return rc == RC_OK ? RC_IO : rc; /* the database gave the transaction up */
 	job->rc = rc;
 	if (rc != RC_OK) {
 		numbers_restore(store, &before);
+		news_rewind(&w->news, told);
 		TRY(conn_run(&w->conn, STMT_rollback_to));
 	}
 	return conn_run(&w->conn, STMT_release);
@@ -115,11 +117,13 @@ static enum rc job_run_bold(struct store *store, struct write_job *job)
 {
 	struct writer *w = &store->writer;
 	struct numbers before = w->txn.numbers;
+	struct news_mark told = news_mark(&w->news);
 	uint64_t writes = w->conn.writes;
 	job->rc = job->write(&w->txn, job);
 	if (job->rc == RC_OK)
 		return RC_OK;
 	numbers_restore(store, &before);
+	news_rewind(&w->news, told);
 	return w->conn.writes == writes && store->engine->in_transaction(&w->conn) ? RC_OK : job->rc;
 }
 
@@ -146,13 +150,23 @@ static enum rc numbers_take(struct store *store)
 	return fence_check(store, col_i64(&q, 3));
 }
 
+/* One that is refused lets go of the lock on the numbers, for which others wait. */
+static enum rc numbers_take_or_leave(struct store *store)
+{
+	struct writer *w = &store->writer;
+	enum rc rc = numbers_take(store);
+	if (rc != RC_OK && store->engine->in_transaction(&w->conn) && conn_run(&w->conn, STMT_rollback) != RC_OK)
+		LOG(LOG_ERROR, "store", "rollback failed", LOG_STR("reason", str_of(conn_message(&w->conn))));
+	return rc;
+}
+
 static enum rc transaction_begin_once(struct store *store, struct group *group)
 {
 	struct writer *w = &store->writer;
 	w->group++; /* each attempt has a number of its own */
 	TRY(conn_run(&w->conn, STMT_begin_immediate));
 	if (store->engine->is_shared)
-		TRY(numbers_take(store));
+		TRY(numbers_take_or_leave(store));
 	group->before = w->txn.numbers;
 	group->has_begun = true;
 	news_clear(&w->news);
@@ -244,7 +258,7 @@ static void group_committed(struct store *store, const struct group *group)
 	w->txn.numbers.type = 0;
 	w->on_disk = w->txn.numbers;
 	__atomic_add_fetch(&w->counters.commits, 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&store->committed_pos, w->txn.numbers.pos, __ATOMIC_RELEASE);
+	position_raise(store, w->txn.numbers.pos); /* others may have told of a later one already */
 	FAULT("store.group.committed");
 }
 

@@ -281,6 +281,7 @@ static void assert_rooms_of_others(const struct ear *ear, const struct teller *o
 		if (heard->kind != NEWS_ROOM)
 			continue;
 		assert_true(heard->id > last);
+		assert_true(heard->committed >= heard->id); /* readers see what they are told of */
 		assert_false(was_told_by(own, heard->id));
 		last = heard->id;
 		rooms++;
@@ -363,6 +364,35 @@ static void told_job_done(struct write_job *job, enum rc rc)
 	f->done++;
 	lock_drop(&f->mu);
 	cond_broadcast(&f->changed);
+}
+
+/* What fails, with the whole of a group or alone, is not told. */
+static void what_fails_is_not_told(void **state)
+{
+	struct pair *pair = *state;
+	struct told_job jobs[6];
+	struct ear *ear = ear_new(pair->other.store);
+	tell_end(pair->f->store, ear);
+	size_t at = ear_count(ear);
+	struct telling telling = {.kind = NEWS_ROOM, .first = 1, .count = 1, .outcome = RC_FORBIDDEN};
+	assert_int_equal(tell(pair->f->store, &telling), RC_FORBIDDEN);
+	telling = (struct telling){.kind = NEWS_ROOM, .first = 1000000, .count = 2000, .outcome = RC_FORBIDDEN};
+	assert_int_equal(tell(pair->f->store, &telling), RC_FORBIDDEN);
+	gate_close(pair->f);
+	pair->f->done = 0;
+	for (int i = 0; i < 6; i++) {
+		jobs[i] = (struct told_job){{.write = told_job_write, .done = told_job_done}, pair, i + 1,
+			i % 2 ? RC_FORBIDDEN : RC_OK, RC_OK};
+		store_submit(pair->f->store, &jobs[i].job);
+	}
+	gate_open(pair->f);
+	numbered_wait(pair->f, 6);
+	tell_end(pair->f->store, ear);
+	assert_int_equal(ear_count(ear), at + 4);
+	assert_heard(ear, at, NEWS_ROOM, 1);
+	assert_heard(ear, at + 1, NEWS_ROOM, 3);
+	assert_heard(ear, at + 2, NEWS_ROOM, 5);
+	ear_free(ear);
 }
 
 /* The fixture's store tells here, since it has the gate: the other one listens. */
@@ -694,6 +724,7 @@ int main(void)
 	    TEST(what_a_process_tells_itself_is_not_heard),
 	    TEST(each_commit_is_heard_once_and_in_order),
 	    TEST(the_same_is_heard_once),
+	    TEST(what_fails_is_not_told),
 	    TEST(jobs_of_one_group_are_heard_in_order),
 	    TEST(more_than_a_notification_holds_is_everything),
 	    TEST(a_text_that_finds_no_room_is_everything),

@@ -304,6 +304,19 @@ static void a_store_of_no_process_has_no_fence(void **state)
 	other_close(&tool);
 }
 
+/* Who is refused holds nobody up: it lets go of the lock that all writers need. */
+static void who_is_refused_holds_nobody_up(void **state)
+{
+	struct pair *pair = pair_of(state);
+	struct numbered_job refused = {.key = 1};
+	assert_int_equal(other_end(pair->other.store, pair->process), RC_OK);
+	numbered_submit(pair->f, &refused);
+	numbered_wait(pair->f, 1);
+	assert_int_equal(refused.rc, RC_FENCED);
+	assert_int_equal(other_number(pair->f, "SELECT count(*) FROM pg_stat_activity a JOIN pg_locks l USING(pid)"
+	    " WHERE a.state LIKE 'idle in transaction%' AND l.relation='numbers'::regclass"), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 #define PAIR(name) cmocka_unit_test_setup_teardown(name, pair_setup, pair_teardown)
 
@@ -321,6 +334,7 @@ int main(void)
 	    PAIR(a_commit_under_way_comes_before_the_end),
 	    PAIR(the_end_of_another_is_no_matter),
 	    PAIR(a_store_of_no_process_has_no_fence),
+	    PAIR(who_is_refused_holds_nobody_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
