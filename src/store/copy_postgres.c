@@ -14,6 +14,8 @@ enum {
 	VERSION_MIN = 130000,
 	HEADER_BYTES = 19, /* signature, flags, no extension */
 	BEAT_LOOKS_MS = 25,
+	LOCK_LOOKS_MS = 50,
+	LOCK_WAIT_MS = 5000,
 	LEFT_MAX = 100,
 };
 
@@ -104,14 +106,21 @@ static enum rc connect_to(struct side *side, const struct copy_place *place, str
 			  "SET client_min_messages=error; SET enable_sort=off; SET synchronous_commit=off");
 }
 
-/* Two copies never work on the same tables. */
+/*
+ * Two copies never work on the same tables. That of one that was killed holds the lock until the server notices: hence
+ * the wait.
+ */
 static enum rc copy_lock(struct side *side, struct fail *fail)
 {
 	int64_t is_ours = 0;
-	TRY(side_number(side,
-	    "SELECT pg_try_advisory_lock(1163416910, (SELECT CAST(CAST(oid AS bigint) % 2147483647 AS integer)"
-	    " FROM pg_catalog.pg_namespace WHERE nspname=current_schema()))::int::bigint",
-	    &is_ours));
+	for (int waited_ms = 0; !is_ours && waited_ms <= LOCK_WAIT_MS; waited_ms += LOCK_LOOKS_MS) {
+		if (waited_ms)
+			poll(NULL, 0, LOCK_LOOKS_MS);
+		TRY(side_number(side,
+		    "SELECT pg_try_advisory_lock(1163416910, (SELECT CAST(CAST(oid AS bigint) % 2147483647 AS integer)"
+		    " FROM pg_catalog.pg_namespace WHERE nspname=current_schema()))::int::bigint",
+		    &is_ours));
+	}
 	return is_ours ? RC_OK : fail_set(fail, RC_EXISTS, "Another 'exeunt migrate' works on %s", side->what);
 }
 
