@@ -20,7 +20,7 @@ struct api {
 	const struct api_context *ctx;
 	struct router *router;
 	struct rate_limiter *limiter;
-	bool behind_proxy;
+	struct trusted_proxies trusted_proxies;
 	struct row_counters *counters; /* endpoint_count + 1 rows */
 };
 
@@ -31,7 +31,7 @@ enum rc api_new(
 	if (!api)
 		return RC_NOMEM;
 	api->ctx = ctx;
-	api->behind_proxy = config->behind_proxy;
+	api->trusted_proxies = config->trusted_proxies;
 	api->counters = heap_zero(endpoint_count + 1, sizeof(*api->counters));
 	enum rc rc = api->counters ? router_new(endpoints, endpoint_count, &api->router) : RC_NOMEM;
 	if (rc == RC_OK)
@@ -82,30 +82,16 @@ void exchange_account(struct exchange *x, int status)
 	    LOG_STR("reason", str_of(rq->fail.message)));
 }
 
-/*
- * Whom a limit by address counts: the peer, or what our own proxy says of it. Of an IPv6 address its /64, since
- * one customer has all of that.
- */
-static str limited_address(struct api *api, struct http_request *http)
+/* Whom a limit by address counts. The header is looked at only where it may be believed. */
+static str limited_address(struct exchange *x)
 {
-	str address = http_peer_address(http);
-	if (api->behind_proxy) {
-		str forwarded = http_header(http, "X-Forwarded-For");
-		size_t comma = str_find_last(forwarded, ',');
-		str last =
-		    str_trim(comma < forwarded.n ? str_from(forwarded, comma + 1) : forwarded);
-		if (last.n > 0)
-			address = last;
-	}
-	if (str_find(address, ':') == address.n || str_find(address, '.') < address.n)
-		return address;
-	size_t end = 0;
-	for (int groups = 0; end < address.n; end++) {
-		if (address.p[end] == ':' &&
-		    (++groups == 4 || (end > 0 && address.p[end - 1] == ':')))
-			break;
-	}
-	return str_first(address, end);
+	struct api_request *rq = &x->rq;
+	const struct trusted_proxies *proxies = &x->api->trusted_proxies;
+	if (!client_address_parse(http_peer_address(rq->http), &x->client))
+		return STR_EMPTY;
+	if (is_trusted_proxy(proxies, x->client))
+		x->client = client_address_of(proxies, x->client, http_header_joined(rq->http, "X-Forwarded-For"));
+	return client_address_key(&x->client);
 }
 
 /* Whoever it is: an address may come to any process, and so may a user, whose rooms are shared out among all of them. */
@@ -142,7 +128,7 @@ static enum rc head_check(struct exchange *x)
 	rq->path_param_count = route.param_count;
 	/* A flood without tokens must not get as far as a lane. */
 	if (rq->endpoint->auth == AUTH_NONE)
-		TRY(limit_check(x, limited_address(x->api, rq->http)));
+		TRY(limit_check(x, limited_address(x)));
 	return arena_status(rq->arena);
 }
 
@@ -226,7 +212,7 @@ static enum rc limit_run(struct exchange *x)
 	if (x->rq.endpoint->auth == AUTH_NONE)
 		return RC_OK;
 	if (!x->rq.has_session)
-		return limit_check(x, limited_address(x->api, x->rq.http));
+		return limit_check(x, limited_address(x));
 	int n = snprintf(user, sizeof(user), "#%lld", (long long)x->rq.session.user);
 	return limit_check(x, str_bytes(user, (size_t)n));
 }

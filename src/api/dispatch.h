@@ -8,14 +8,14 @@
 #ifndef EXEUNT_API_DISPATCH_H
 #define EXEUNT_API_DISPATCH_H
 
+#include "api/client_address.h"
 #include "api/endpoints.h"
 
 struct api;
 
 struct api_config {
 	struct rate_limits rate_limits;
-	/* Requests come through a reverse proxy: the last address of X-Forwarded-For is the client's. */
-	bool behind_proxy;
+	struct trusted_proxies trusted_proxies; /* what they say of their peers is believed */
 };
 
 /* `ctx` is borrowed and outlives the api. */

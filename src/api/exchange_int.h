@@ -20,6 +20,7 @@ struct exchange {
 	struct forward *forward; /* NULL: it runs here */
 	int64_t started_mono_ms;
 	size_t counter_row;
+	struct client_address client; /* since a limit by address asked for it */
 
 	/* the answer */
 	struct http_header headers[EXCHANGE_HEADERS_MAX];

@@ -58,6 +58,7 @@ static enum rc open_api(struct server *server, const struct settings *settings)
 	}
 	struct api_config config = {.rate_limits = rate_limits_default()};
 	config.rate_limits.enabled = settings->rate_limit_enabled;
+	TRY(trusted_proxies_parse(settings->http_trusted_proxies, &config.trusted_proxies, NULL));
 	return api_new(&server->context, &config, &server->api);
 }
 

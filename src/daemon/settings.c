@@ -1,3 +1,4 @@
+#include "api/client_address.h"
 #include "base/buf.h"
 #include "daemon/settings_int.h"
 #include "matrix/ids.h"
@@ -208,6 +209,14 @@ bool listen_parse(str text, str *ret_host, uint16_t *ret_port)
 	return true;
 }
 
+static enum rc check_proxies(const struct settings *settings, struct fail *fail)
+{
+	struct trusted_proxies proxies;
+	struct fail why = {0};
+	enum rc rc = trusted_proxies_parse(settings->http_trusted_proxies, &proxies, &why);
+	return rc == RC_OK ? rc : fail_set(fail, rc, "http.trusted_proxies: %s", fail_message(&why));
+}
+
 enum rc settings_check(const struct settings *settings, struct fail *fail)
 {
 	str host;
@@ -220,6 +229,7 @@ enum rc settings_check(const struct settings *settings, struct fail *fail)
 		return fail_set(fail, RC_INVALID_PARAM,
 		                "http.listen takes a numeric ADDRESS:PORT such as 127.0.0.1:8008 or [::1]:8008, not '%.*s'",
 		                STR_ARG(str_first(settings->http_listen, 80)));
+	TRY(check_proxies(settings, fail));
 	if (settings->server_base_url.n && !str_starts(settings->server_base_url, STR("http://")) &&
 	    !str_starts(settings->server_base_url, STR("https://")))
 		return fail_set(fail, RC_INVALID_PARAM, "server.base_url takes a URL with http:// or https://, not '%.*s'",

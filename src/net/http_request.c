@@ -4,6 +4,7 @@
  * all is there (and again after each resume), and http_on_completed() at the end, however it comes.
  */
 #include "base/assert.h"
+#include "base/buf.h"
 #include "net/http_int.h"
 
 #include <string.h>
@@ -275,6 +276,33 @@ str http_header(struct http_request *request, const char *name)
 	                                  &value, &n) != MHD_YES)
 		return STR_EMPTY;
 	return str_trim(str_bytes(value, n)); /* the library keeps the blanks behind it */
+}
+
+struct joined {
+	struct buf text;
+	const char *name;
+};
+
+static enum MHD_Result join_header(void *self, enum MHD_ValueKind kind, const char *name, size_t name_n,
+                                   const char *value, size_t n)
+{
+	struct joined *joined = self;
+	(void)kind;
+	if (!str_eq_ascii_nocase(str_bytes(name, name_n), str_of(joined->name)))
+		return MHD_YES;
+	if (buf_str(&joined->text).n > 0)
+		buf_putc(&joined->text, ',');
+	buf_put(&joined->text, str_trim(str_bytes(value, n)));
+	return MHD_YES;
+}
+
+str http_header_joined(struct http_request *request, const char *name)
+{
+	struct joined joined = {.name = name};
+	str text = STR_EMPTY;
+	buf_init(&joined.text, &request->arena, request->conn->server->config.head_max_bytes);
+	(void)MHD_get_connection_values_n(request->conn->mhd, MHD_HEADER_KIND, join_header, &joined);
+	return buf_finish(&joined.text, &text) == RC_OK ? text : STR_EMPTY;
 }
 
 str http_body(const struct http_request *request)

@@ -84,6 +84,8 @@ str http_method_text(const struct http_request *request);
 str http_path(const struct http_request *request);        /* raw: percent-escapes not decoded, without query */
 str http_query(const struct http_request *request);       /* raw, without '?' */
 str http_header(struct http_request *request, const char *name); /* first of that name; empty when absent */
+/* All of that name as one list (RFC 9110, 5.3): in their order, a comma between two. In the arena; empty without memory. */
+str http_header_joined(struct http_request *request, const char *name);
 str http_body(const struct http_request *request);        /* whole, in `run` only */
 str http_peer_address(struct http_request *request);      /* numeric */
 uint64_t http_request_id(const struct http_request *request); /* unique in this process */

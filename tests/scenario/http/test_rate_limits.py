@@ -3,6 +3,7 @@
 import pytest
 
 from harness.client import V3, Client, assert_cors, unique
+from harness.wire import Wire
 
 FLOOD = 400
 
@@ -65,3 +66,64 @@ def test_off_means_off(server):
         anonymous.get("register/available", params={"username": unique("free")}).ok()
     for _ in range(12):
         anonymous.login_call("nobody", "wrong").expect(403, "M_FORBIDDEN")
+
+
+def login_from(server, *forwarded):
+    """The status of a login that a proxy passes on, with so many lines of X-Forwarded-For."""
+    body = b'{"type":"m.login.password","identifier":{"type":"m.id.user","user":"nobody"},"password":"wrong"}'
+    with Wire(server) as wire:
+        wire.request("POST", f"{V3}/login", body, [f"X-Forwarded-For: {value}" for value in forwarded])
+        return wire.answer()[0]
+
+
+def is_spent(server, *forwarded):
+    return login_from(server, *forwarded) == 429
+
+
+def spend(server, *forwarded):
+    assert any(is_spent(server, *forwarded) for _ in range(FLOOD)), f"{FLOOD} calls, none refused"
+
+
+@pytest.fixture(scope="module")
+def behind_proxy(module_servers):
+    """All that the tests send comes from 127.0.0.1, so all of it is said by the proxy."""
+    return module_servers({"rate_limit.enabled": "true", "http.trusted_proxies": "127.0.0.0/8, fd00::/8"})
+
+
+def test_clients_of_a_proxy_have_limits_of_their_own(behind_proxy):
+    spend(behind_proxy, "198.51.100.1")
+    assert not is_spent(behind_proxy, "198.51.100.2")
+    assert not is_spent(behind_proxy), "the proxy itself"
+    assert is_spent(behind_proxy, "198.51.100.1:4711"), "with the port that it came from"
+    assert is_spent(behind_proxy, "198.51.100.1, 127.0.0.9"), "through two of ours"
+    assert is_spent(behind_proxy, "203.0.113.1", "198.51.100.1"), "several lines are one list"
+
+
+def test_only_what_the_proxy_appended_counts(behind_proxy):
+    """A client that writes other addresses before it remains who it is."""
+    spend(behind_proxy, "203.0.113.77, 198.51.100.5")
+    for forged in ("203.0.113.78", "203.0.113.79, 203.0.113.80", "127.0.0.1", "rubbish", ""):
+        assert is_spent(behind_proxy, f"{forged}, 198.51.100.5"), forged
+    assert is_spent(behind_proxy, "203.0.113.81", "198.51.100.5")
+    assert not is_spent(behind_proxy, "198.51.100.5, 203.0.113.77"), "nor is anybody else blamed"
+
+
+def test_a_customer_of_ipv6_has_one_limit(behind_proxy):
+    spend(behind_proxy, "2001:db8:1:2::1")
+    assert is_spent(behind_proxy, "[2001:db8:1:2:ffff::9]:443")
+    assert not is_spent(behind_proxy, "2001:db8:1:3::1")
+
+
+def test_no_address_counts_as_the_proxy(module_servers):
+    server = module_servers({"rate_limit.enabled": "true", "http.trusted_proxies": "127.0.0.1"})
+    spend(server, "unknown")
+    for malformed in ("", "unknown", "198.51.100.300", "198.51.100.9,", "198.51.100.9 x", "[198.51.100.9"):
+        assert is_spent(server, malformed), malformed
+    assert not is_spent(server, "198.51.100.9")
+
+
+@pytest.mark.parametrize("proxies", ["", "10.0.0.1, 192.0.2.0/24"])
+def test_others_are_not_believed(module_servers, proxies):
+    server = module_servers({"rate_limit.enabled": "true", "http.trusted_proxies": proxies})
+    flood(lambda: Client(server).login_call("nobody", "wrong"))
+    assert is_spent(server, "198.51.100.1") and is_spent(server, "10.0.0.1")

@@ -145,6 +145,7 @@ static void what_no_row_can_judge(void **state)
 		{"server.name=a b", "server.name"},
 		{"http.listen=nowhere:1", "http.listen"},
 		{"server.base_url=ftp://x", "server.base_url"},
+		{"http.trusted_proxies=10.0.0.1,proxy.example", "http.trusted_proxies: 'proxy.example' is no ADDRESS"},
 		{"deactivation.retry_first_ms=86400000", "retry_first_ms"},
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {

@@ -103,6 +103,8 @@ static void run(void *self, struct http_request *request)
 		run_block(rig, request);
 	} else if (path_is(request, "/line")) {
 		run_line(request);
+	} else if (path_is(request, "/joined")) {
+		answer(request, 200, http_header_joined(request, "X-Test"));
 	} else {
 		answer(request, 200, http_body(request));
 	}

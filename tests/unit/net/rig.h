@@ -4,6 +4,7 @@
  * The first word of the path says what the handler does:
  *   /echo    answers with the body
  *   /line    answers "METHOD|path|query|X-Test|peer"
+ *   /joined  answers with all X-Test
  *   /early   is answered 401 by on_head
  *   /small   like /echo, with a body limit of RIG_SMALL_BYTES
  *   /big     like /echo, with a body limit of 8 MiB
