@@ -74,7 +74,7 @@ enum rc store_migrate(struct store *store, struct fail *fail)
 		return RC_OK;
 	(void)fail_set(fail, rc, "The schema of %s cannot be read or brought up to date: %s", store->name,
 	    conn_message(conn));
-	if (store->engine->in_transaction(conn) && conn_run(conn, STMT_rollback) != RC_OK)
+	if (conn_in_transaction(conn) && conn_run(conn, STMT_rollback) != RC_OK)
 		LOG(LOG_ERROR, "store", "rollback failed", LOG_STR("reason", str_of(conn_message(conn))));
 	return rc;
 }

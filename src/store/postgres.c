@@ -301,7 +301,7 @@ static bool is_transaction_word(enum statement statement)
 static bool postgres_in_transaction(const struct conn *conn)
 {
 	const struct postgres *pg = postgres_of(conn);
-	return pg && !pg->is_lost && PQtransactionStatus(pg->db) != PQTRANS_IDLE; /* NULL: closed, as while it is away */
+	return !pg->is_lost && PQtransactionStatus(pg->db) != PQTRANS_IDLE;
 }
 
 /* ---- statements ---- */
@@ -393,9 +393,7 @@ static const char *postgres_message(const struct conn *conn)
 
 static void postgres_set_careful(struct conn *conn, bool careful)
 {
-	struct postgres *pg = postgres_of(conn);
-	if (pg)
-		pg->is_careful = careful;
+	postgres_of(conn)->is_careful = careful;
 }
 
 /* ---- connections ---- */

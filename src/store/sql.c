@@ -26,6 +26,17 @@ const char *conn_message(const struct conn *conn)
 	return conn->engine ? conn->engine->message(conn) : "it is closed";
 }
 
+bool conn_in_transaction(const struct conn *conn)
+{
+	return conn->engine && conn->engine->in_transaction(conn);
+}
+
+void conn_set_careful(struct conn *conn, bool careful)
+{
+	if (conn->engine && conn->engine->set_careful)
+		conn->engine->set_careful(conn, careful);
+}
+
 /* All of them begin with SELECT, or with a word of transactions, which does not count. */
 static bool is_write(enum statement statement)
 {

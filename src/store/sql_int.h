@@ -36,6 +36,10 @@ MUST_CHECK enum rc conn_exec(
     struct conn *conn, const char *sql); /* any number of statements, no result */
 MUST_CHECK enum rc conn_run(struct conn *conn, enum statement statement);
 const char *conn_message(const struct conn *conn); /* about the last failure */
+/* Also of a closed one, which is in none. False after the engine gave a transaction up by itself, too. */
+bool conn_in_transaction(const struct conn *conn);
+/* Each conn_run() waits for its outcome, from now on or no more. */
+void conn_set_careful(struct conn *conn, bool careful);
 
 enum arg_kind { ARG_I64, ARG_TEXT, ARG_BYTES };
 

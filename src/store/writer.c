@@ -101,7 +101,7 @@ static enum rc job_run_careful(struct store *store, struct write_job *job)
 	struct numbers before = w->txn.numbers;
 	struct news_mark told = news_mark(&w->news);
 	enum rc rc = job->write(&w->txn, job);
-	if (!store->engine->in_transaction(&w->conn))
+	if (!conn_in_transaction(&w->conn))
 		return rc == RC_OK ? RC_IO : rc; /* the database gave the transaction up */
 	job->rc = rc;
 	if (rc != RC_OK) {
@@ -124,7 +124,7 @@ static enum rc job_run_bold(struct store *store, struct write_job *job)
 		return RC_OK;
 	numbers_restore(store, &before);
 	news_rewind(&w->news, told);
-	return w->conn.writes == writes && store->engine->in_transaction(&w->conn) ? RC_OK : job->rc;
+	return w->conn.writes == writes && conn_in_transaction(&w->conn) ? RC_OK : job->rc;
 }
 
 /* With the lock on the numbers: nobody ends a process now. */
@@ -155,7 +155,7 @@ static enum rc numbers_take_or_leave(struct store *store)
 {
 	struct writer *w = &store->writer;
 	enum rc rc = numbers_take(store);
-	if (rc != RC_OK && store->engine->in_transaction(&w->conn) && conn_run(&w->conn, STMT_rollback) != RC_OK)
+	if (rc != RC_OK && conn_in_transaction(&w->conn) && conn_run(&w->conn, STMT_rollback) != RC_OK)
 		LOG(LOG_ERROR, "store", "rollback failed", LOG_STR("reason", str_of(conn_message(&w->conn))));
 	return rc;
 }
@@ -265,7 +265,7 @@ static void group_committed(struct store *store, const struct group *group)
 static void transaction_undo(struct store *store, const struct group *group)
 {
 	struct writer *w = &store->writer;
-	if (store->engine->in_transaction(&w->conn) && conn_run(&w->conn, STMT_rollback) != RC_OK)
+	if (conn_in_transaction(&w->conn) && conn_run(&w->conn, STMT_rollback) != RC_OK)
 		LOG(LOG_ERROR, "store", "rollback failed", LOG_STR("reason", str_of(conn_message(&w->conn))));
 	numbers_restore(store, &group->before);
 }
@@ -284,15 +284,14 @@ static void group_fail(struct store *store, struct group *group, enum rc rc)
 /* The same jobs in a new transaction, each with a savepoint. */
 static enum rc group_again(struct store *store, struct group *group)
 {
-	const struct engine *engine = store->engine;
 	group->failed = 0;
 	group->is_careful = true;
 	group->rc = transaction_begin(store, group);
-	engine->set_careful(&store->writer.conn, true);
+	conn_set_careful(&store->writer.conn, true);
 	for (struct queue_link *link = group->jobs.first; link && group->rc == RC_OK; link = link->next)
 		group->rc = job_run(store, group, CONTAINER_OF(link, struct write_job, link));
 	enum rc rc = transaction_commit(store, group);
-	engine->set_careful(&store->writer.conn, false);
+	conn_set_careful(&store->writer.conn, false);
 	return rc;
 }
 
@@ -321,7 +320,7 @@ static enum rc outcome_ask(struct store *store, bool *ret_committed)
 		rc = conn_run(&w->conn, STMT_begin_immediate);
 		if (rc == RC_OK)
 			rc = outcome_read(w, ret_committed);
-		if (store->engine->in_transaction(&w->conn) && conn_run(&w->conn, STMT_rollback) != RC_OK)
+		if (conn_in_transaction(&w->conn) && conn_run(&w->conn, STMT_rollback) != RC_OK)
 			conn_close(&w->conn);
 	} while (rc == RC_UNAVAILABLE && clock_mono_ms(&clock_system) < deadline_ms);
 	return rc;

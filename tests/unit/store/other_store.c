@@ -61,9 +61,9 @@ enum rc other_end(struct store *store, int64_t process)
 	return store_write(store, end_write, &process, NULL);
 }
 
-int64_t other_number(const struct fixture *f, const char *sql)
+int64_t database_number(const char *database, const char *sql)
 {
-	PGconn *db = PQconnectdb(f->database);
+	PGconn *db = PQconnectdb(database);
 	PGresult *result = PQexec(db, sql);
 	if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1)
 		fail_msg("%s: %s", sql, PQerrorMessage(db));
@@ -71,6 +71,11 @@ int64_t other_number(const struct fixture *f, const char *sql)
 	PQclear(result);
 	PQfinish(db);
 	return value;
+}
+
+int64_t other_number(const struct fixture *f, const char *sql)
+{
+	return database_number(f->database, sql);
 }
 
 void other_wait(bool (*is_so)(void *self), void *self, const char *what)

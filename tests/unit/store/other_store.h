@@ -19,6 +19,7 @@ int64_t other_register(struct store *store, const char *address);
 enum rc other_end(struct store *store, int64_t process); /* process_end() through this store */
 /* One number from the database, through a connection that is nobody's. */
 int64_t other_number(const struct fixture *f, const char *sql);
+int64_t database_number(const char *database, const char *sql); /* the same; a connection string of libpq's */
 
 /* Fails the test when `is_so` does not become true: the limit is for what hangs, and no verdict about time. */
 enum { OTHER_LIMIT_MS = 60000 };

@@ -24,6 +24,7 @@ struct postgres_proxy {
 	thread thread;
 	bool stopping; /* atomic */
 	int cut, cuts; /* atomic; enum proxy_cut of what comes next */
+	bool refuses;  /* atomic */
 	struct pair pairs[PAIRS_MAX];
 	char chunk[CHUNK_BYTES];
 };
@@ -55,7 +56,8 @@ static void pair_close(struct pair *pair)
 static void pair_open(struct postgres_proxy *proxy)
 {
 	int client = accept(proxy->listener, NULL, NULL);
-	for (size_t i = 0; i < PAIRS_MAX && client >= 0; i++) {
+	bool refuses = __atomic_load_n(&proxy->refuses, __ATOMIC_ACQUIRE);
+	for (size_t i = 0; i < PAIRS_MAX && client >= 0 && !refuses; i++) {
 		struct pair *pair = &proxy->pairs[i];
 		if (pair->client >= 0)
 			continue;
@@ -171,6 +173,11 @@ void proxy_free(struct postgres_proxy *proxy)
 void proxy_cut_next(struct postgres_proxy *proxy, enum proxy_cut cut)
 {
 	__atomic_store_n(&proxy->cut, (int)cut, __ATOMIC_RELEASE);
+}
+
+void proxy_refuse(struct postgres_proxy *proxy, bool refuses)
+{
+	__atomic_store_n(&proxy->refuses, refuses, __ATOMIC_RELEASE);
 }
 
 int proxy_cuts(struct postgres_proxy *proxy)

@@ -21,6 +21,7 @@ struct postgres_proxy *proxy_new(const char *database, const char *directory);
 void proxy_free(struct postgres_proxy *proxy);
 /* Any thread. Once, for what comes next from any client. */
 void proxy_cut_next(struct postgres_proxy *proxy, enum proxy_cut cut);
+void proxy_refuse(struct postgres_proxy *proxy, bool refuses); /* new connections, from now on or no more */
 int proxy_cuts(struct postgres_proxy *proxy); /* so far */
 
 #endif

@@ -2,7 +2,7 @@
  * Copies of a database in which every table has rows: from SQLite to SQLite, and with EXEUNT_TEST_DATABASE to PostgreSQL
  * and back. What a copy must hold is asked from SQLite, not from the code that copies.
  */
-#include "store_fixture.h"
+#include "other_store.h"
 
 #include "store/copy.h"
 #include "store/schema_int.h"
@@ -39,18 +39,6 @@ static void postgres_sql(const char *database, const char *sql)
 		fail_msg("%s: %s", sql, PQerrorMessage(db));
 	PQclear(result);
 	PQfinish(db);
-}
-
-static int64_t postgres_value(const char *database, const char *sql)
-{
-	PGconn *db = PQconnectdb(database);
-	PGresult *result = PQexec(db, sql);
-	if (PQresultStatus(result) != PGRES_TUPLES_OK)
-		fail_msg("%s: %s", sql, PQerrorMessage(db));
-	int64_t value = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-	PQclear(result);
-	PQfinish(db);
-	return value;
 }
 
 static sqlite3 *database_open(const char *directory)
@@ -288,7 +276,7 @@ static void middle_sql(const struct copies *t, const char *sql)
 
 static int64_t middle_value(const struct copies *t, const char *sql)
 {
-	return t->database[0] ? postgres_value(t->database, sql) : sqlite_value(t->b, sql);
+	return t->database[0] ? database_number(t->database, sql) : sqlite_value(t->b, sql);
 }
 
 static void middle_empty(struct copies *t)
@@ -407,16 +395,16 @@ static void to_postgres_and_back(void **state)
 		skip();
 	}
 	copy_good(t, in_directory(t->a), in_postgres(t));
-	assert_int_equal(postgres_value(t->database, "SELECT count(*) FROM filters"), ROWS);
+	assert_int_equal(database_number(t->database, "SELECT count(*) FROM filters"), ROWS);
 	assert_int_equal(
-	    postgres_value(t->database, "SELECT count(*) FROM users WHERE user_id='\\x763320c3007a' AND nid=1009"), 1);
+	    database_number(t->database, "SELECT count(*) FROM users WHERE user_id='\\x763320c3007a' AND nid=1009"), 1);
 	assert_int_equal(
-	    postgres_value(t->database, "SELECT count(*) FROM receipts WHERE ts_ms=-9223372036854775808"), 1);
+	    database_number(t->database, "SELECT count(*) FROM receipts WHERE ts_ms=-9223372036854775808"), 1);
 	/* The next numbers are new ones. */
 	assert_int_equal(
-	    postgres_value(t->database, "SELECT nextval(pg_get_serial_sequence('devices', 'nid'))"), 7778);
+	    database_number(t->database, "SELECT nextval(pg_get_serial_sequence('devices', 'nid'))"), 7778);
 	assert_int_equal(
-	    postgres_value(t->database, "SELECT nextval(pg_get_serial_sequence('users', 'nid'))"), 1000 + 3 * ROWS - 2);
+	    database_number(t->database, "SELECT nextval(pg_get_serial_sequence('users', 'nid'))"), 1000 + 3 * ROWS - 2);
 	postgres_sql(t->database, "SELECT setval(pg_get_serial_sequence('devices', 'nid'), 7777)");
 	copy_good(t, in_postgres(t), in_directory(t->c));
 	assert_same_databases(t->a, t->c);

@@ -2,7 +2,7 @@
  * Connections to PostgreSQL that are lost between groups, inside one, and at every stage of its commit: what was
  * acknowledged is there, once, and the store goes on by itself.
  */
-#include "store_fixture.h"
+#include "other_store.h"
 
 #include "postgres_proxy.h"
 #include "store/postgres_int.h"
@@ -17,26 +17,14 @@ enum { STEPS = 20 };
 
 /* ---- the server's side ---- */
 
-static int64_t database_number(const struct fixture *f, const char *sql)
-{
-	PGconn *db = PQconnectdb(f->database);
-	PGresult *result = PQexec(db, sql);
-	if (PQresultStatus(result) != PGRES_TUPLES_OK)
-		fail_msg("%s: %s", sql, PQerrorMessage(db));
-	int64_t value = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-	PQclear(result);
-	PQfinish(db);
-	return value;
-}
-
 /* Ends a backend, and waits until it is gone. */
 static void backend_end(const struct fixture *f, int pid)
 {
 	char sql[128];
 	snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d)::int", pid);
-	assert_int_equal(database_number(f, sql), 1);
+	assert_int_equal(other_number(f, sql), 1);
 	snprintf(sql, sizeof sql, "SELECT count(*) FROM pg_stat_activity WHERE pid=%d", pid);
-	while (database_number(f, sql) > 0)
+	while (other_number(f, sql) > 0)
 		sched_yield();
 }
 
@@ -65,6 +53,7 @@ struct setting {
 	struct fixture *f;
 	struct postgres_proxy *proxy; /* NULL: directly */
 	enum proxy_cut proxy_cut;
+	bool stays_away;              /* after the cut */
 	int64_t user, room;
 	enum cut cut;
 	int cut_at;                   /* in this step, when it runs for the first time */
@@ -85,10 +74,12 @@ static void cut_if(const struct step *step, enum cut cut, struct txn_rw *txn)
 	const struct setting *s = step->setting;
 	if (s->cut != cut || step->number != s->cut_at || step->runs > 1)
 		return;
-	if (cut == CUT_BY_PROXY)
+	if (cut == CUT_BY_PROXY) {
+		proxy_refuse(s->proxy, s->stays_away);
 		proxy_cut_next(s->proxy, s->proxy_cut);
-	else
+	} else {
 		backend_end(s->f, backend_of(txn_reading(txn)));
+	}
 }
 
 /* Counts a member more: done twice it would be seen. */
@@ -157,8 +148,8 @@ static void assert_done_once(struct setting *s, int runs)
 	assert_int_equal(s->steps[s->cut_at - 1].runs, runs);
 	assert_counts(f, s->room, STEPS, 0);
 	assert_int_equal(store_committed_pos(f->store), STEPS);
-	assert_int_equal(database_number(f, "SELECT count(*) FROM account_data"), STEPS);
-	assert_int_equal(database_number(f, "SELECT pos FROM numbers"), STEPS);
+	assert_int_equal(other_number(f, "SELECT count(*) FROM account_data"), STEPS);
+	assert_int_equal(other_number(f, "SELECT pos FROM numbers"), STEPS);
 	fixture_account_data(f, s->user, "after", "{}"); /* and it goes on */
 	assert_int_equal(store_committed_pos(f->store), STEPS + 1);
 }
@@ -302,6 +293,22 @@ static void commit_that_takes_its_time_in_vain(void **state)
 	cut_at_commit(&s, 2);
 }
 
+/* Away for longer than the store waits (10 s): the group is told so, and what comes when it is back does not suffer. */
+static void a_database_that_stays_away_is_told(void **state)
+{
+	struct setting s = setting_behind_proxy(state, PROXY_LOSES_REQUEST);
+	s.stays_away = true;
+	steps_run(&s);
+	for (int i = 0; i < STEPS; i++)
+		assert_int_equal(s.steps[i].rc, RC_UNAVAILABLE);
+	proxy_refuse(s.proxy, false);
+	assert_counts(s.f, s.room, 0, 0);
+	s.cut = CUT_NEVER;
+	steps_run(&s);
+	assert_done_once(&s, 1);
+	setting_end(&s);
+}
+
 /* ---- readers ---- */
 
 enum { READERS = 4 }; /* as many as the fixture's store has */
@@ -363,6 +370,7 @@ int main(void)
 	    TEST(commit_that_was_not_answered),
 	    TEST(commit_that_takes_its_time),
 	    TEST(commit_that_takes_its_time_in_vain),
+	    TEST(a_database_that_stays_away_is_told),
 	    TEST(killed_readers_are_replaced),
 	    TEST(a_reader_killed_at_work_says_so),
 	};
