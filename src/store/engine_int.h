@@ -37,8 +37,6 @@ struct engine {
 	bool (*is_lost)(const struct conn *conn); /* must be opened anew; NULL: that does not happen */
 	/* About the last failure of the connection; until its next use. */
 	const char *(*message)(const struct conn *conn);
-	/* Each run() waits for its outcome, from now on or no more. NULL where they always do. */
-	void (*set_careful)(struct conn *conn, bool careful);
 };
 
 extern const struct engine engine_sqlite, engine_postgres;

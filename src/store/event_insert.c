@@ -16,23 +16,9 @@ static enum rc extremities_remove(struct txn_rw *txn, const struct event_insert 
 
 /* ---- at the head ---- */
 
-static enum rc head_advance(struct txn_rw *txn, const struct event_insert *in, struct placing *at)
+static bool is_message_at_head(const struct event_insert *in)
 {
-	struct txn_ro *ro = &txn->ro;
-	enum rc rc = NUMBER(ro, &at->snapshot, room_advance, I(at->event), I(in->depth), I(at->pos),
-	    I(in->room), I(in->expected_head));
-	at->before = at->snapshot;
-	return rc == RC_NOT_FOUND ? RC_CONFLICT : rc;
-}
-
-/* The snapshot after the event, and what stood in its place. */
-static enum rc state_enter(struct txn_rw *txn, struct placing *at)
-{
-	struct state_key key = {at->type, at->key};
-	enum rc rc = snapshot_get(&txn->ro, at->before, key, &at->replaced);
-	if (rc != RC_OK && rc != RC_NOT_FOUND)
-		return rc;
-	return snapshot_set(txn, at->before, key, at->event, &at->snapshot);
+	return in->place == EVENT_AT_HEAD && !in->is_state;
 }
 
 /* The room's current state. RC_CONFLICT: the head is another. */
@@ -45,6 +31,32 @@ static enum rc room_now(
 		return RC_CONFLICT;
 	*ret_snapshot = col_i64(&q, 1);
 	return RC_OK;
+}
+
+/*
+ * Messages: no row is read but for a former outlier's, so that an engine that defers waits for nothing. Why it failed is
+ * asked afterwards.
+ */
+static enum rc head_advance(struct txn_rw *txn, const struct event_insert *in, struct placing *at)
+{
+	if (at->was_outlier)
+		TRY(room_now(txn, in->room, in->expected_head, &at->snapshot));
+	at->before = at->snapshot;
+	enum rc rc = RUN_ONE(txn, RC_CONFLICT, room_advance, I(at->event), I(in->depth), I(at->pos),
+	    I(in->room), I(in->expected_head), I(in->generation), I(in->sender));
+	if (rc == RC_CONFLICT && in->generation >= 0)
+		TRY(account_check_generation(&txn->ro, in->sender, in->generation));
+	return rc;
+}
+
+/* The snapshot after the event, and what stood in its place. */
+static enum rc state_enter(struct txn_rw *txn, struct placing *at)
+{
+	struct state_key key = {at->type, at->key};
+	enum rc rc = snapshot_get(&txn->ro, at->before, key, &at->replaced);
+	if (rc != RC_OK && rc != RC_NOT_FOUND)
+		return rc;
+	return snapshot_set(txn, at->before, key, at->event, &at->snapshot);
 }
 
 /* State events: the snapshot before is read first, since the one after it goes into the room's row. */
@@ -152,6 +164,11 @@ static enum rc event_write(
 		return RUN(txn, event_place, pos, snapshot, before, current, I(at->replaced),
 		    I(standing), I(at->event));
 	bool has_txn = in->txn_device != 0;
+	if (is_message_at_head(in))
+		return RUN(txn, message_add, I(at->event), I(in->room), pos, I(standing),
+		    I(in->sender), I(in->ts_ms), I(at->type), I_OR_NULL(has_txn, in->txn_device),
+		    T_OR_NULL(has_txn, in->txn_id), T(in->event_id),
+		    B(in->canonical.p, in->canonical.n));
 	return RUN(txn, event_add, I(at->event), I(in->room), pos, snapshot, before, current,
 	    I(at->replaced), I(standing), I(in->sender), I(in->ts_ms), I(at->type),
 	    I_OR_NULL(in->is_state, at->key), I_OR_NULL(has_txn, in->txn_device),
@@ -173,7 +190,7 @@ static enum rc place(struct txn_rw *txn, const struct event_insert *in, struct p
 
 static enum rc insert(struct txn_rw *txn, const struct event_insert *in, struct placing *at)
 {
-	if (in->generation >= 0)
+	if (in->generation >= 0 && !is_message_at_head(in)) /* for these, see head_advance() */
 		TRY(account_check_generation(&txn->ro, in->sender, in->generation));
 	TRY(type_nid_make(txn, in->type, &at->type));
 	if (in->is_state)

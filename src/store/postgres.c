@@ -44,7 +44,7 @@ struct postgres {
 	bool prepared[STMT_COUNT];
 	struct pending pending[PENDING_MAX];
 	size_t pending_count;
-	bool is_careful, is_lost;
+	bool is_lost;
 	enum rc rc;                      /* of what was sent and failed since the transaction began */
 	char message[MESSAGE_MAX_BYTES]; /* of the first of these failures */
 };
@@ -280,7 +280,7 @@ static enum rc transaction_word(struct conn *conn, enum statement statement)
 		TRY(rolled_back(pg));
 	}
 	TRY(statement_send(pg, statement, NULL, 0, true));
-	if (statement == STMT_commit || undoes || pg->is_careful) {
+	if (statement == STMT_commit || undoes || conn->is_careful) {
 		enum rc rc = pipeline_sync(pg, &result);
 		bool refused = rc == RC_OK && statement == STMT_commit && strcmp(PQcmdStatus(result), "COMMIT") != 0;
 		PQclear(result);
@@ -319,7 +319,7 @@ static enum rc postgres_run(struct conn *conn, enum statement statement, const s
 	if (is_transaction_word(statement))
 		return transaction_word(conn, statement);
 	TRY(statement_send(pg, statement, args, count, true));
-	if (!ret_changes && !pg->is_careful)
+	if (!ret_changes && !conn->is_careful)
 		return RC_OK;
 	TRY(pipeline_sync(pg, &result));
 	if (ret_changes)
@@ -389,11 +389,6 @@ static enum rc postgres_exec(struct conn *conn, const char *sql)
 static const char *postgres_message(const struct conn *conn)
 {
 	return postgres_of(conn)->message;
-}
-
-static void postgres_set_careful(struct conn *conn, bool careful)
-{
-	postgres_of(conn)->is_careful = careful;
 }
 
 /* ---- connections ---- */
@@ -487,5 +482,4 @@ const struct engine engine_postgres = {
     .in_transaction = postgres_in_transaction,
     .message = postgres_message,
     .is_lost = postgres_is_lost,
-    .set_careful = postgres_set_careful,
 };

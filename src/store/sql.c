@@ -31,12 +31,6 @@ bool conn_in_transaction(const struct conn *conn)
 	return conn->engine && conn->engine->in_transaction(conn);
 }
 
-void conn_set_careful(struct conn *conn, bool careful)
-{
-	if (conn->engine && conn->engine->set_careful)
-		conn->engine->set_careful(conn, careful);
-}
-
 /* All of them begin with SELECT, or with a word of transactions, which does not count. */
 static bool is_write(enum statement statement)
 {
@@ -91,6 +85,16 @@ enum rc sql_run(struct txn_rw *txn, enum statement statement, const struct arg *
 	struct conn *conn = txn_conn(txn_reading(txn));
 	conn->writes++;
 	return conn->engine->run(conn, statement, args, count, ret_changes);
+}
+
+enum rc sql_run_one(struct txn_rw *txn, enum rc otherwise, enum statement statement,
+    const struct arg *args, size_t count)
+{
+	struct conn *conn = txn_conn(txn_reading(txn));
+	bool is_told_later = conn->engine->is_deferred && !conn->is_careful;
+	int64_t changes = 1;
+	TRY(sql_run(txn, statement, args, count, is_told_later ? NULL : &changes));
+	return changes == 1 ? RC_OK : otherwise;
 }
 
 enum rc sql_number(struct txn_ro *txn, enum statement statement, const struct arg *args,

@@ -29,6 +29,7 @@ struct conn {
 	const struct engine *engine; /* NULL: closed */
 	void *db;                    /* the engine's */
 	uint64_t writes;             /* statements so far that change something */
+	bool is_careful;             /* an engine that defers waits for each outcome */
 };
 
 void conn_close(struct conn *conn); /* also a closed one */
@@ -38,8 +39,6 @@ MUST_CHECK enum rc conn_run(struct conn *conn, enum statement statement);
 const char *conn_message(const struct conn *conn); /* about the last failure */
 /* Also of a closed one, which is in none. False after the engine gave a transaction up by itself, too. */
 bool conn_in_transaction(const struct conn *conn);
-/* Each conn_run() waits for its outcome, from now on or no more. */
-void conn_set_careful(struct conn *conn, bool careful);
 
 enum arg_kind { ARG_I64, ARG_TEXT, ARG_BYTES };
 
@@ -95,6 +94,16 @@ MUST_CHECK enum rc sql_run(struct txn_rw *txn, enum statement statement, const s
 #define RUN_COUNTED(txn, ret_changes, name, ...)                                                   \
 	sql_run((txn), STMT_##name, ARGS(__VA_ARGS__),                                             \
 	    sizeof ARGS(__VA_ARGS__) / sizeof(struct arg), (ret_changes))
+
+/*
+ * Changes exactly one row, or returns `otherwise`. An engine that defers does not look: what follows in the transaction
+ * must fail without that row.
+ */
+MUST_CHECK enum rc sql_run_one(struct txn_rw *txn, enum rc otherwise, enum statement statement,
+    const struct arg *args, size_t count);
+#define RUN_ONE(txn, otherwise, name, ...)                                                         \
+	sql_run_one((txn), (otherwise), STMT_##name, ARGS(__VA_ARGS__),                            \
+	    sizeof ARGS(__VA_ARGS__) / sizeof(struct arg))
 
 /* The integer in the first column of the first row. RC_NOT_FOUND. */
 MUST_CHECK enum rc sql_number(struct txn_ro *txn, enum statement statement, const struct arg *args,

@@ -287,11 +287,11 @@ static enum rc group_again(struct store *store, struct group *group)
 	group->failed = 0;
 	group->is_careful = true;
 	group->rc = transaction_begin(store, group);
-	conn_set_careful(&store->writer.conn, true);
+	store->writer.conn.is_careful = true;
 	for (struct queue_link *link = group->jobs.first; link && group->rc == RC_OK; link = link->next)
 		group->rc = job_run(store, group, CONTAINER_OF(link, struct write_job, link));
 	enum rc rc = transaction_commit(store, group);
-	conn_set_careful(&store->writer.conn, false);
+	store->writer.conn.is_careful = false;
 	return rc;
 }
 

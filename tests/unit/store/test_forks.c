@@ -242,6 +242,29 @@ static void outliers_find_their_place(void **state)
 	fixture_check(s.f);
 }
 
+static void an_outlier_of_no_state_becomes_the_head(void **state)
+{
+	struct setting s = setting_of(state);
+	struct event_insert in = {.place = EVENT_OUTLIER, .event_id = STR("$message"), .type = STR("m.room.message")};
+	struct room_row room = room_now(s.f, s.room);
+	int64_t outlier = put(&s, in);
+	in.place = EVENT_AT_HEAD;
+	in.canonical = STR("{}");
+	in.room = s.room;
+	in.sender = s.sender;
+	in.generation = -1;
+	struct placed placed = {.in = in, .arena = &s.f->arena};
+	assert_int_equal(store_write(s.f->store, outlier_place, &placed, NULL), RC_OK);
+	struct event_row row = event_now(s.f, outlier);
+	assert_false(row.is_outlier);
+	assert_int_equal(row.pos, placed.pos);
+	assert_int_equal(row.before, room.snapshot);
+	assert_int_equal(row.snapshot, room.snapshot);
+	assert_int_equal(room_now(s.f, s.room).head_event, outlier);
+	assert_int_equal(room_now(s.f, s.room).snapshot, room.snapshot);
+	fixture_check(s.f);
+}
+
 /* ---- memberships ---- */
 
 static void memberships_follow_the_current_state(void **state)
@@ -404,6 +427,7 @@ int main(void)
 	    TEST(depth_is_the_greatest_and_misuse_is_told),
 	    TEST(refused_events_change_nothing),
 	    TEST(outliers_find_their_place),
+	    TEST(an_outlier_of_no_state_becomes_the_head),
 	    TEST(memberships_follow_the_current_state),
 	    TEST(a_deactivated_member_departs_again),
 	    TEST(a_room_that_the_job_did_not_know_is_added),
