@@ -30,6 +30,12 @@ static enum rc belongings_delete(struct txn_rw *txn, int64_t user)
 	return RUN(txn, filters_delete, I(user));
 }
 
+static enum rc profile_erase(struct txn_rw *txn, int64_t user)
+{
+	TRY(RUN(txn, account_erase, I(user)));
+	return RUN(txn, profile_fields_delete, I(user));
+}
+
 static enum rc job_add(struct txn_rw *txn, int64_t user, int64_t generation, bool erase, str actor,
     int64_t now_ms, int64_t *ret_job)
 {
@@ -51,7 +57,7 @@ static enum rc accept_again(struct txn_rw *txn, int64_t user, bool erase, int64_
 	TRY(NUMBER(&txn->ro, ret_job, deactivation_of_user, I(user)));
 	if (!erase)
 		return RC_OK;
-	TRY(RUN(txn, account_erase, I(user)));
+	TRY(profile_erase(txn, user));
 	return RUN(txn, deactivation_set_erase, I(*ret_job));
 }
 
@@ -70,7 +76,7 @@ enum rc deactivation_accept(struct txn_rw *txn, int64_t user, bool erase, str ac
 	FAULT("deactivation.accept.flagged");
 	TRY(belongings_delete(txn, user));
 	if (erase)
-		TRY(RUN(txn, account_erase, I(user)));
+		TRY(profile_erase(txn, user));
 	FAULT("deactivation.accept.belongings");
 	TRY(job_add(txn, user, generation, erase, actor, now_ms > 0 ? now_ms : 1, &job));
 	txn_tell(txn, NEWS_SESSIONS, user);

@@ -74,6 +74,7 @@ enum rc client_capabilities(struct api_request *rq)
 	}
 	buf_put(&body, STR("}}"));
 	put_enabled(&body, "m.change_password", true);
+	put_enabled(&body, "m.profile_fields", true);
 	put_enabled(&body, "m.set_displayname", true);
 	put_enabled(&body, "m.set_avatar_url", true);
 	put_enabled(&body, "m.3pid_changes", false);

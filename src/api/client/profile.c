@@ -3,62 +3,48 @@
 
 #include "core/account/profile.h"
 
-enum { PROFILE_MAX_BYTES = 6 * (DISPLAYNAME_MAX_BYTES + AVATAR_URL_MAX_BYTES) + 64 };
-
-static void put_field(struct buf *body, str name, str value)
-{
-	if (value.n == 0)
-		return;
-	json_put_key(body, name);
-	json_put_text(body, value);
-}
+enum { PROFILE_ANSWER_MAX_BYTES = 2 * PROFILE_MAX_BYTES };
 
 enum rc client_profile(struct api_request *rq)
 {
 	struct profile profile;
 	struct buf body;
 	TRY(profile_get(rq->ctx->accounts, rq->arena, rq->path_params[0], &profile, &rq->fail));
-	buf_init(&body, rq->arena, PROFILE_MAX_BYTES);
-	buf_putc(&body, '{');
-	put_field(&body, STR("displayname"), profile.displayname);
-	put_field(&body, STR("avatar_url"), profile.avatar_url);
-	buf_putc(&body, '}');
+	buf_init(&body, rq->arena, PROFILE_ANSWER_MAX_BYTES);
+	profile_put(&profile, &body);
 	return api_answer_buf(rq, &body);
 }
 
 enum rc client_profile_field(struct api_request *rq)
 {
-	str name = rq->path_params[1], value = STR_EMPTY;
 	struct profile profile;
 	struct buf body;
 	TRY(profile_get(rq->ctx->accounts, rq->arena, rq->path_params[0], &profile, &rq->fail));
-	if (str_eq(name, STR("displayname")))
-		value = profile.displayname;
-	else if (str_eq(name, STR("avatar_url")))
-		value = profile.avatar_url;
-	if (value.n == 0)
-		return fail_set(&rq->fail, RC_NOT_FOUND, "The profile has no such field");
-	buf_init(&body, rq->arena, PROFILE_MAX_BYTES);
-	buf_putc(&body, '{');
-	put_field(&body, name, value);
-	buf_putc(&body, '}');
+	buf_init(&body, rq->arena, PROFILE_ANSWER_MAX_BYTES);
+	TRY(profile_put_field(&profile, rq->path_params[1], &body, &rq->fail));
 	return api_answer_buf(rq, &body);
+}
+
+static enum rc changed(struct api_request *rq, str key)
+{
+	if (profile_key_is_in_rooms(key))
+		TRY(rooms_propagate_profile(rq->ctx->rooms, &rq->actor));
+	return api_answer_empty_object(rq);
 }
 
 enum rc client_set_profile_field(struct api_request *rq)
 {
-	struct accounts *accounts = rq->ctx->accounts;
-	str name = rq->path_params[1], value = STR_EMPTY;
-	bool is_name = str_eq(name, STR("displayname"));
+	str key = rq->path_params[1];
 	TRY(api_own_user(rq, rq->path_params[0]));
-	if (!is_name && !str_eq(name, STR("avatar_url")))
-		return fail_set(&rq->fail, RC_UNRECOGNIZED,
-		    "A profile has displayname and avatar_url here, no more");
-	const struct field field = {
-	    is_name ? "displayname" : "avatar_url", FIELD_TEXT, true, 0, 0, 0};
-	TRY(api_read_body(rq, &field, 1, &value));
-	TRY(is_name ? profile_set_displayname(accounts, &rq->session, value, &rq->fail)
-		    : profile_set_avatar_url(accounts, &rq->session, value, &rq->fail));
-	TRY(rooms_propagate_profile(rq->ctx->rooms, &rq->actor));
-	return api_answer_empty_object(rq);
+	TRY(profile_set(
+	    rq->ctx->accounts, rq->arena, &rq->session, key, json_get(rq->body, key), &rq->fail));
+	return changed(rq, key);
+}
+
+enum rc client_delete_profile_field(struct api_request *rq)
+{
+	str key = rq->path_params[1];
+	TRY(api_own_user(rq, rq->path_params[0]));
+	TRY(profile_unset(rq->ctx->accounts, &rq->session, key, &rq->fail));
+	return changed(rq, key);
 }

@@ -257,7 +257,11 @@ static void after_the_end_nothing_works(void **state)
 	/* Requests in flight with the session of before. */
 	assert_rc(accounts_set_password(rig->accounts, &rig->arena, &session, STR("x"), true, &rig->fail),
 	          RC_UNKNOWN_TOKEN);
-	assert_rc(profile_set_displayname(rig->accounts, &session, STR("Ghost"), &rig->fail), RC_UNKNOWN_TOKEN);
+	assert_rc(profile_set(rig->accounts, &rig->arena, &session, STR("displayname"),
+		      rig_json(rig, "\"Ghost\""), &rig->fail),
+	    RC_UNKNOWN_TOKEN);
+	assert_rc(
+	    profile_unset(rig->accounts, &session, STR("m.tz"), &rig->fail), RC_UNKNOWN_TOKEN);
 	assert_rc(account_data_set(rig->accounts, &rig->arena, &session, STR_EMPTY, STR("a.b"), rig_json(rig, "{}"),
 	                           &rig->fail), RC_UNKNOWN_TOKEN);
 	int64_t filter_id;
@@ -282,30 +286,6 @@ static void uses_up_a_registration_token(void **state)
 	request.localpart = STR("two");
 	assert_rc(accounts_register(rig->accounts, &rig->arena, &request, &result, &rig->fail), RC_FORBIDDEN);
 	assert_rc(accounts_username_check(rig->accounts, &rig->arena, STR("two"), &rig->fail), RC_OK);
-}
-
-static void keeps_profiles(void **state)
-{
-	struct account_rig *rig = *state;
-	struct session session = rig_register(rig, "alice", NULL);
-	struct profile profile;
-	char too_long[DISPLAYNAME_MAX_BYTES + 1];
-	memset(too_long, 'n', sizeof(too_long));
-	assert_rc(profile_get(rig->accounts, &rig->arena, session.user_id, &profile, &rig->fail), RC_OK);
-	assert_int_equal(profile.displayname.n, 0);
-	assert_rc(profile_set_displayname(rig->accounts, &session, STR("Al\xc3\xaf" "ce"), &rig->fail), RC_OK);
-	assert_rc(profile_set_avatar_url(rig->accounts, &session, STR("mxc://localhost/abc"), &rig->fail), RC_OK);
-	assert_rc(profile_set_avatar_url(rig->accounts, &session, STR("https://a/b"), &rig->fail), RC_INVALID_PARAM);
-	assert_rc(profile_set_displayname(rig->accounts, &session, str_bytes(too_long, sizeof(too_long)), &rig->fail),
-	          RC_INVALID_PARAM);
-	assert_rc(profile_get(rig->accounts, &rig->arena, session.user_id, &profile, &rig->fail), RC_OK);
-	assert_str(profile.displayname, STR("Al\xc3\xaf" "ce"));
-	assert_str(profile.avatar_url, STR("mxc://localhost/abc"));
-	assert_rc(profile_set_displayname(rig->accounts, &session, STR_EMPTY, &rig->fail), RC_OK);
-	assert_rc(profile_get(rig->accounts, &rig->arena, session.user_id, &profile, &rig->fail), RC_OK);
-	assert_int_equal(profile.displayname.n, 0);
-	assert_rc(profile_get(rig->accounts, &rig->arena, STR("@no:localhost"), &profile, &rig->fail), RC_NOT_FOUND);
-	assert_rc(profile_get(rig->accounts, &rig->arena, STR("alice"), &profile, &rig->fail), RC_INVALID_PARAM);
 }
 
 static void keeps_account_data(void **state)
@@ -415,25 +395,24 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, account_rig_setup, account_rig_teardown)
 	static const struct CMUnitTest tests[] = {
-		TEST(registers_and_finds_the_session),
-		TEST(refuses_bad_and_taken_names),
-		TEST(makes_a_name_when_none_is_asked_for),
-		TEST(one_of_a_race_gets_the_name),
-		TEST(logs_in_by_name_and_by_id),
-		TEST(unknown_user_and_wrong_password_look_alike),
-		TEST(a_login_on_the_same_device_replaces_its_token),
-		TEST(device_ids_have_a_limit),
-		TEST(refreshes),
-		TEST(an_expired_token_is_a_soft_logout),
-		TEST(logs_out),
-		TEST(changes_the_password),
-		TEST(after_the_end_nothing_works),
-		TEST(uses_up_a_registration_token),
-		TEST(keeps_profiles),
-		TEST(keeps_account_data),
-		TEST(keeps_filters),
-		TEST(reads_identifiers),
-		TEST(survives_every_failed_allocation),
+	    TEST(registers_and_finds_the_session),
+	    TEST(refuses_bad_and_taken_names),
+	    TEST(makes_a_name_when_none_is_asked_for),
+	    TEST(one_of_a_race_gets_the_name),
+	    TEST(logs_in_by_name_and_by_id),
+	    TEST(unknown_user_and_wrong_password_look_alike),
+	    TEST(a_login_on_the_same_device_replaces_its_token),
+	    TEST(device_ids_have_a_limit),
+	    TEST(refreshes),
+	    TEST(an_expired_token_is_a_soft_logout),
+	    TEST(logs_out),
+	    TEST(changes_the_password),
+	    TEST(after_the_end_nothing_works),
+	    TEST(uses_up_a_registration_token),
+	    TEST(keeps_account_data),
+	    TEST(keeps_filters),
+	    TEST(reads_identifiers),
+	    TEST(survives_every_failed_allocation),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
