@@ -20,6 +20,8 @@ size_t body_max_bytes(enum body_kind kind)
 		return BODY_EVENT_MAX_BYTES;
 	case BODY_LARGE:
 		return BODY_LARGE_MAX_BYTES;
+	case BODY_BULK:
+		return BODY_BULK_MAX_BYTES;
 	case BODY_NONE:
 	case BODY_SMALL:
 	case BODY_OPTIONAL:

@@ -23,6 +23,7 @@ enum body_kind {
 	BODY_OPTIONAL, /* the same; an empty body counts as {} */
 	BODY_EVENT,    /* a JSON object that becomes the content of an event */
 	BODY_LARGE,    /* a JSON object up to BODY_LARGE_MAX_BYTES: createRoom, account data */
+	BODY_BULK,     /* a JSON object up to BODY_BULK_MAX_BYTES: keys into a backup */
 };
 
 enum {
@@ -30,6 +31,7 @@ enum {
 	/* Every byte of a 64 KiB event may come as a six-byte escape. */
 	BODY_EVENT_MAX_BYTES = 6 * 64 * 1024,
 	BODY_LARGE_MAX_BYTES = 1024 * 1024 - 1,
+	BODY_BULK_MAX_BYTES = 16 * 1024 * 1024,
 };
 
 struct endpoint {

@@ -133,6 +133,9 @@ static str error_body(struct arena *arena, enum rc rc, const struct fail *fail)
 		json_put_key(&body, STR("retry_after_ms"));
 		buf_put_i64(&body, fail->retry_after_ms);
 	}
+	if (rc == RC_WRONG_ROOM_KEYS_VERSION)
+		buf_printf(
+		    &body, ",\"current_version\":\"%lld\"", (long long)fail->current_version);
 	if (rc == RC_UNKNOWN_TOKEN && fail->soft_logout)
 		buf_put(&body, STR(",\"soft_logout\":true"));
 	buf_putc(&body, '}');

@@ -115,13 +115,13 @@ static enum rc field_range(struct api_request *rq, const struct field *field, co
 	return RC_OK;
 }
 
-enum rc api_read_body(
-    struct api_request *rq, const struct field *fields, size_t count, void *ret_struct)
+enum rc api_read_object(
+    struct api_request *rq, json object, const struct field *fields, size_t count, void *ret_struct)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct field *field = &fields[i];
 		void *place = (char *)ret_struct + field->offset;
-		json value = json_get(rq->body, str_of(field->name));
+		json value = json_get(object, str_of(field->name));
 		if (!value && field->required)
 			return fail_set(&rq->fail, RC_MISSING_PARAM, "%s is missing", field->name);
 		if (!value || (json_is_null(value) && !field->required))
@@ -132,6 +132,12 @@ enum rc api_read_body(
 		TRY(field_range(rq, field, place));
 	}
 	return RC_OK;
+}
+
+enum rc api_read_body(
+    struct api_request *rq, const struct field *fields, size_t count, void *ret_struct)
+{
+	return api_read_object(rq, rq->body, fields, count, ret_struct);
 }
 
 enum rc api_own_user(struct api_request *rq, str user_id)

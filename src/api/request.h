@@ -93,5 +93,8 @@ struct field {
 };
 /* RC_BAD_JSON (wrong type), RC_MISSING_PARAM, RC_INVALID_PARAM (range), each naming the field. null counts as absent when not required. */
 MUST_CHECK enum rc api_read_body(struct api_request *rq, const struct field *fields, size_t count, void *ret_struct);
+/* The same from an object in the body. */
+MUST_CHECK enum rc api_read_object(struct api_request *rq, json object, const struct field *fields, size_t count,
+                                   void *ret_struct);
 
 #endif

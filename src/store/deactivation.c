@@ -2,6 +2,7 @@
 
 #include "base/fault.h"
 #include "store/accounts.h"
+#include "store/key_backup.h"
 #include "store/rows_int.h"
 #include "store/store_int.h"
 
@@ -26,6 +27,7 @@ static enum rc belongings_delete(struct txn_rw *txn, int64_t user)
 	TRY(token_delete_all(txn, user));
 	TRY(device_delete_all(txn, user, 0));
 	FAULT("deactivation.accept.credentials");
+	TRY(key_backup_delete_all(txn, user));
 	TRY(RUN(txn, account_data_delete, I(user)));
 	return RUN(txn, filters_delete, I(user));
 }
