@@ -6,6 +6,8 @@ import urllib.parse
 
 import requests
 
+from harness.answers import assert_as_specified
+
 V3 = "/_matrix/client/v3"
 PASSWORD = "correct horse battery staple"
 TIMEOUT_S = 30
@@ -111,6 +113,7 @@ class Client:
         assert kind == "application/json" or not response.content, f"{where}: {kind}"
         answer = Answer(response, where)
         assert answer.status < 500, repr(answer)
+        assert_as_specified(method, path, answer.status, answer.json)
         if answer.status >= 400:
             is_uia = answer.status == 401 and answer.json and "flows" in answer.json
             assert is_uia or (answer.errcode and answer.json.get("error")), repr(answer)
