@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 
 readonly BUILD_PACKAGES=(
 	meson ninja-build pkg-config gcc libc6-dev
-	libmicrohttpd-dev libcurl4-openssl-dev libsodium-dev libsqlite3-dev libpq-dev libcyaml-dev libyaml-dev libcmocka-dev libsystemd-dev
+	libmicrohttpd-dev libcurl4-openssl-dev libsodium-dev libutf8proc-dev libsqlite3-dev libpq-dev libcyaml-dev libyaml-dev libcmocka-dev libsystemd-dev
 	libyyjson-dev
 )
 # The release that first had yyjson; an older one takes these packages, and no others, from there.
