@@ -22,6 +22,7 @@ struct api_context {
 	struct accounts *accounts;
 	struct rooms *rooms;
 	struct syncs *syncs;
+	struct push *push;
 	struct deactivations *deactivations;
 	struct notifier *notifier;
 	struct cluster *cluster;         /* NULL: there is one process */

@@ -1,5 +1,6 @@
 #include "daemon/house.h"
 
+#include "core/push/push.h"
 #include "core/sync/notifier.h"
 #include "daemon/identity.h"
 #include "store/news.h"
@@ -113,6 +114,12 @@ static enum rc open_rooms(struct house *house)
 	return rooms_new(&config, &house->rooms);
 }
 
+static enum rc open_push(struct house *house)
+{
+	struct push_config config = {.store = house->store};
+	return push_new(&config, &house->push);
+}
+
 static enum rc open_syncs(struct house *house)
 {
 	struct syncs_config config = {
@@ -172,6 +179,7 @@ enum rc house_open(struct house *house, const struct settings *settings, struct 
 	TRY(notifier_new(&house->notifier));
 	TRY(open_accounts(house));
 	TRY(open_rooms(house));
+	TRY(open_push(house));
 	TRY(open_syncs(house));
 	TRY(open_deactivations(house));
 	if (settings->registration_token.n)
@@ -276,6 +284,7 @@ void house_close(struct house *house)
 	syncs_free(TAKE(house->syncs));
 	store_close(TAKE(house->store)); /* after it no callback comes any more */
 	cluster_free(TAKE(house->cluster));
+	push_free(TAKE(house->push));
 	rooms_free(TAKE(house->rooms));
 	accounts_free(TAKE(house->accounts));
 	notifier_free(TAKE(house->notifier));

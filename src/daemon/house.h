@@ -21,6 +21,7 @@ struct house {
 	struct notifier *notifier;
 	struct accounts *accounts;
 	struct rooms *rooms;
+	struct push *push;
 	struct syncs *syncs;
 	struct deactivations *deactivations;
 	struct cluster *cluster;           /* NULL on SQLite, and for subcommands */

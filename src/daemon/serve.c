@@ -39,6 +39,7 @@ static enum rc open_api(struct server *server, const struct settings *settings)
 		.accounts = house->accounts,
 		.rooms = house->rooms,
 		.syncs = house->syncs,
+		.push = house->push,
 		.deactivations = house->deactivations,
 		.notifier = house->notifier,
 		.cluster = house->cluster,

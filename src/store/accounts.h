@@ -108,7 +108,10 @@ MUST_CHECK enum rc registration_token_valid(struct txn_ro *txn, str token, int64
 /* RC_FORBIDDEN when it is not valid (any more). */
 MUST_CHECK enum rc registration_token_use(struct txn_rw *txn, str token, int64_t now_ms);
 
-/* Account data: `room` 0 is global. Content is a JSON object. A change takes a stream position. */
+/*
+ * Account data: `room` 0 is global. Content is a JSON object as clients see it, but for the global m.push_rules, which
+ * holds the changes of matrix/push_rules.h. A change takes a stream position.
+ */
 MUST_CHECK enum rc account_data_put(struct txn_rw *txn, int64_t user, int64_t room, str type, str content);
 MUST_CHECK enum rc account_data_get(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t room, str type,
                                     str *ret_content);

@@ -79,13 +79,23 @@ enum rc account_data_read(struct accounts *accounts, struct arena *arena,
 	struct txn_ro *txn CLEANUP(txn_ro_end) = NULL;
 	int64_t room;
 	TRY(type_check(type, fail));
-	if (room_id.n == 0 && str_eq(type, STR("m.push_rules")))
-		return push_rules_default(arena, session->user_id, ret_content);
 	TRY(txn_ro_begin(accounts->config.store, &txn));
 	TRY(room_of(txn, arena, session->user, room_id, &room, fail));
 	enum rc rc = account_data_get(txn, arena, session->user, room, type, ret_content);
+	if (room == 0 && str_eq(type, STR("m.push_rules")) && (rc == RC_OK || rc == RC_NOT_FOUND))
+		return push_rules_content(
+		    arena, session->user_id, rc == RC_OK ? *ret_content : STR_EMPTY, ret_content);
 	return rc == RC_NOT_FOUND ? fail_set(fail, rc, "There is no account data of this type")
 				  : rc;
+}
+
+enum rc account_data_show(
+    struct arena *arena, str user_id, struct account_data_row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].room == 0 && str_eq(rows[i].type, STR("m.push_rules")))
+			TRY(push_rules_content(arena, user_id, rows[i].content, &rows[i].content));
+	return RC_OK;
 }
 
 struct filter_write {

@@ -21,6 +21,13 @@ MUST_CHECK enum rc account_data_set(struct accounts *accounts, struct arena *are
 MUST_CHECK enum rc account_data_read(struct accounts *accounts, struct arena *arena,
     const struct session *session, str room_id, str type, str *ret_content, struct fail *fail);
 
+/*
+ * Brings rows that account_data_since() read into the form for clients: of m.push_rules only the user's changes are
+ * stored, and clients see whole rules.
+ */
+MUST_CHECK enum rc account_data_show(
+    struct arena *arena, str user_id, struct account_data_row *rows, size_t count);
+
 /* RC_BAD_JSON, RC_INVALID_PARAM, RC_TOO_LARGE: the filter cannot be used. The id is a decimal number. */
 MUST_CHECK enum rc accounts_filter_add(struct accounts *accounts, struct arena *arena,
     const struct session *session, json filter, int64_t *ret_filter_id, struct fail *fail);

@@ -2,6 +2,7 @@
 #include "core/sync/sync_int.h"
 
 #include "base/heap.h"
+#include "core/account/account_data.h"
 #include "matrix/push_rules.h"
 
 enum { WATCH_ROOMS_BYTES_MAX = 16 * 1024 * 1024 };
@@ -51,11 +52,11 @@ void sync_put_typed_content(struct buf *out, str type, str content)
 	buf_putc(out, '}');
 }
 
-/* Until rules can be changed, the defaults are what an account has. */
-static enum rc put_push_rules(struct sync_run *run)
+/* An account that never changed them has the server's. */
+static enum rc put_default_push_rules(struct sync_run *run)
 {
 	str rules;
-	TRY(push_rules_default(run->arena, run->request->session->user_id, &rules));
+	TRY(push_rules_content(run->arena, run->request->session->user_id, STR_EMPTY, &rules));
 	sync_put_typed_content(run->out, STR("m.push_rules"), rules);
 	return RC_OK;
 }
@@ -63,6 +64,9 @@ static enum rc put_push_rules(struct sync_run *run)
 static enum rc put_global_account_data(struct sync_run *run, bool *ret_any)
 {
 	size_t shown = 0;
+	bool own_rules = false;
+	TRY(account_data_show(run->arena, run->request->session->user_id, run->account_data,
+	    run->account_data_count));
 	json_put_key(run->out, STR("account_data"));
 	buf_put(run->out, STR("{\"events\":["));
 	for (size_t i = 0; i < run->account_data_count; i++) {
@@ -70,10 +74,12 @@ static enum rc put_global_account_data(struct sync_run *run, bool *ret_any)
 		if (row->room != 0 || row->pos > run->to || !sync_wants(run, SYNC_ACCOUNT_DATA, STR_EMPTY, row->type))
 			continue;
 		sync_put_typed_content(run->out, row->type, row->content);
+		own_rules = own_rules || str_eq(row->type, STR("m.push_rules"));
 		shown++;
 	}
-	if (run->initial && sync_wants(run, SYNC_ACCOUNT_DATA, STR_EMPTY, STR("m.push_rules")))
-		TRY(put_push_rules(run));
+	if (run->initial && !own_rules &&
+	    sync_wants(run, SYNC_ACCOUNT_DATA, STR_EMPTY, STR("m.push_rules")))
+		TRY(put_default_push_rules(run));
 	buf_put(run->out, STR("]}"));
 	*ret_any = shown > 0;
 	return RC_OK;

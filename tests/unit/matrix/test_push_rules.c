@@ -23,7 +23,7 @@ static json rules_of(str user_id)
 {
 	str text;
 	json root = NULL;
-	assert_rc(push_rules_default(&arena, user_id, &text), RC_OK);
+	assert_rc(push_rules_content(&arena, user_id, STR_EMPTY, &text), RC_OK);
 	assert_rc(json_parse(&arena, text, &root, NULL), RC_OK);
 	return json_get(root, STR("global"));
 }
@@ -143,7 +143,7 @@ static void without_memory(void **state)
 		arena_release(&small);
 		arena_init(&small, MEBIBYTE);
 		arena_fail_after(k);
-		enum rc rc = push_rules_default(&small, STR("@a:b"), &text);
+		enum rc rc = push_rules_content(&small, STR("@a:b"), STR_EMPTY, &text);
 		arena_fail_after(-1);
 		done = rc == RC_OK;
 		if (!done) {
