@@ -1,5 +1,5 @@
 /* store_check(): what the engine can tell, and our own rules between the tables. */
-#include "store/rooms.h"
+#include "store/room_cards_int.h"
 #include "store/store_int.h"
 
 #include "codec/json.h"
@@ -73,6 +73,47 @@ static enum rc check_membership_contents(struct txn_ro *txn, const struct report
 	return findings == CHECK_FINDINGS_MAX || rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
+static bool field_is_same(
+    const struct card_place *place, const struct room_card *a, const struct room_card *b)
+{
+	const void *one = (const char *)a + place->offset, *other = (const char *)b + place->offset;
+	return place->flag ? *(const bool *)one == *(const bool *)other
+			   : str_eq(*(const str *)one, *(const str *)other);
+}
+
+static enum rc check_card(struct txn_ro *txn, struct arena *scratch, const struct room_row *room,
+    const struct report *report)
+{
+	struct room_card card, stated;
+	enum rc rc = room_card_get(txn, scratch, room->room, &card);
+	if (rc == RC_OK)
+		rc = room_card_of_state(txn, scratch, room->snapshot, &stated);
+	if (rc != RC_OK && rc != RC_NOT_FOUND)
+		return rc;
+	for (size_t i = 0; i < CARD_PLACES && (i == 0 || rc == RC_OK); i++) {
+		if (rc == RC_OK && field_is_same(&card_places[i], &card, &stated))
+			continue;
+		str finding = arena_printf(scratch, "the card of %.*s is not what its %s says",
+		    STR_ARG(room->room_id), rc == RC_OK ? card_places[i].type : "state");
+		TRY(arena_status(scratch));
+		report->fn(report->self, finding);
+	}
+	return RC_OK;
+}
+
+static enum rc check_cards(struct txn_ro *txn, const struct report *report)
+{
+	struct arena CLEANUP(arena_release) scratch;
+	struct room_row room = {0};
+	enum rc rc;
+	arena_init(&scratch, CHECK_SCRATCH_BYTES);
+	while ((rc = room_from(txn, &scratch, room.room + 1, &room)) == RC_OK) {
+		TRY(check_card(txn, &scratch, &room, report));
+		arena_clear(&scratch);
+	}
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
 enum rc store_check(struct store *store, void (*fn)(void *self, str finding), void *self)
 {
 	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
@@ -80,5 +121,6 @@ enum rc store_check(struct store *store, void (*fn)(void *self, str finding), vo
 	TRY(txn_ro_begin(store, &txn));
 	for (size_t i = 0; i < COUNT_OF(checks); i++)
 		TRY(check_run(txn, checks[i], &report));
-	return check_membership_contents(txn, &report);
+	TRY(check_membership_contents(txn, &report));
+	return check_cards(txn, &report);
 }

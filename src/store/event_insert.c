@@ -3,6 +3,7 @@
 #include "store/accounts.h"
 #include "store/auth_chains_int.h"
 #include "store/members_int.h"
+#include "store/room_cards_int.h"
 #include "store/store_int.h"
 
 enum { EDIT_ARENA_BYTES = 64 << 20 };
@@ -77,6 +78,8 @@ static enum rc place_at_head(struct txn_rw *txn, const struct event_insert *in, 
 	txn_tell(txn, NEWS_ROOM, in->room);
 	TRY(in->is_state ? head_advance_state(txn, in, at) : head_advance(txn, in, at));
 	at->current = at->snapshot;
+	if (in->is_state)
+		TRY(room_card_enter(txn, in));
 	if (in->replaced_head_count > 0)
 		TRY(extremities_remove(txn, in));
 	if (in->membership == MEMBERSHIP_NONE || in->member_user_id.n == 0)
@@ -147,6 +150,7 @@ static enum rc place_on_fork(struct txn_rw *txn, const struct event_insert *in, 
 	txn_tell(txn, NEWS_ROOM, in->room);
 	TRY(edit_apply(txn, &in->current, at->event, &at->current));
 	TRY(head_fork(txn, in, at));
+	TRY(room_card_follow(txn, in, at, now));
 	return memberships_follow(txn, in, at, now);
 }
 
@@ -201,6 +205,8 @@ static enum rc insert(struct txn_rw *txn, const struct event_insert *in, struct 
 	TRY(event_write(txn, in, at));
 	if (in->is_state && !at->was_outlier)
 		TRY(auth_index_add(txn, in, at));
+	if (in->redacts.n > 0)
+		TRY(room_card_redact(txn, in));
 	if (in->redacts.n > 0)
 		TRY(RUN(txn, event_redact, I(at->event),
 		    B(in->redacted_canonical.p, in->redacted_canonical.n), T(in->redacts),

@@ -2,6 +2,7 @@
 #include "store/rooms.h"
 
 #include "store/processes.h"
+#include "store/room_cards_int.h"
 #include "store/rows_int.h"
 #include "store/store_int.h"
 
@@ -45,7 +46,12 @@ enum rc room_from(struct txn_ro *txn, struct arena *arena, int64_t room, struct 
 enum rc room_add(
     struct txn_rw *txn, str room_id, str version, bool public_listed, int64_t *ret_room)
 {
-	return NUMBER(&txn->ro, ret_room, room_add, T(room_id), I((int64_t)room_slot(room_id)), T(version), I(public_listed));
+	int64_t room;
+	TRY(NUMBER(&txn->ro, &room, room_add, T(room_id), I((int64_t)room_slot(room_id)),
+	    T(version), I(public_listed)));
+	TRY(room_card_add(txn, room));
+	*ret_room = room;
+	return RC_OK;
 }
 
 enum rc room_set_listed(struct txn_rw *txn, int64_t room, bool public_listed)
