@@ -144,6 +144,7 @@ enum event_form {
 	EVENT_FORM_CLIENT,      /* with room_id: /event, /messages, … */
 	EVENT_FORM_SYNC,        /* without room_id */
 	EVENT_FORM_STRIPPED,    /* content, sender, state_key, type only */
+	EVENT_FORM_DATED,       /* the same with origin_server_ts: children of spaces */
 };
 
 /*

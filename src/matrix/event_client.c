@@ -88,18 +88,19 @@ void event_put_client(struct buf *buf, str canonical, str event_id, str room_id,
                       const struct event_unsigned *unsigned_data)
 {
 	struct members found = scan(canonical);
-	bool whole = form != EVENT_FORM_STRIPPED;
+	bool whole = form == EVENT_FORM_CLIENT || form == EVENT_FORM_SYNC;
 	bool is_redaction = str_eq(found.type, STR("\"m.room.redaction\""));
 	str in_content = is_redaction ? member_of(found.content, STR("redacts")) : STR_EMPTY;
 	if (!is_redaction)
 		found.redacts = STR_EMPTY;
 	buf_putc(buf, '{');
 	put_content(buf, &found, in_content);
-	if (whole) {
+	if (whole)
 		put_text(buf, STR("event_id"), event_id);
+	if (form != EVENT_FORM_STRIPPED)
 		put_raw(buf, STR("origin_server_ts"), found.origin_server_ts);
+	if (whole)
 		put_raw(buf, STR("redacts"), found.redacts.n ? found.redacts : in_content);
-	}
 	if (form == EVENT_FORM_CLIENT)
 		put_text(buf, STR("room_id"), room_id);
 	put_raw(buf, STR("sender"), found.sender);

@@ -10,7 +10,8 @@
 struct room_card {
 	int64_t room;
 	str room_id, version;
-	int64_t joined; /* members */
+	int64_t snapshot; /* the current state */
+	int64_t joined;   /* members */
 	bool public_listed;
 	/* Empty: the room has none. */
 	str name, topic, canonical_alias, avatar_url, room_type;

@@ -69,6 +69,9 @@ static void forms(void **state)
 		{MEMBER, EVENT_FORM_STRIPPED,
 	         "{\"content\":{\"membership\":\"join\"},\"sender\":\"@a:b\",\"state_key\":\"@a:b\","
 	         "\"type\":\"m.room.member\"}"},
+		{MEMBER, EVENT_FORM_DATED,
+	         "{\"content\":{\"membership\":\"join\"},\"origin_server_ts\":5,\"sender\":\"@a:b\","
+	         "\"state_key\":\"@a:b\",\"type\":\"m.room.member\"}"},
 		{OLD, EVENT_FORM_CLIENT,
 	         "{\"content\":{\"n\":[1e+20,-1.5e-07]},\"event_id\":\"$id\",\"origin_server_ts\":5,\"room_id\":\"!room\","
 	         "\"sender\":\"@a:b\",\"type\":\"x\"}"},
