@@ -1,8 +1,13 @@
-"""Holds the answers that scenarios get against the specification's schemas (tests/facts/answers.json)."""
+"""Holds the answers that scenarios get against the specification's schemas (tests/facts/answers.json).
+
+With EXEUNT_TRAFFIC=FILE in the environment a line for each answer goes into that file: operationId, status, errcode, test.
+tools/make_conformance.py reads it.
+"""
 
 import csv
 import functools
 import json
+import os
 import pathlib
 import re
 
@@ -48,9 +53,20 @@ def checker(operation, status):
                                    **schema}, use_default=False)
 
 
+def record(operation, status, body):
+    name = os.environ.get("EXEUNT_TRAFFIC")
+    if name and operation:
+        errcode = body.get("errcode", "") if isinstance(body, dict) else ""
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").rsplit(" ", 1)[0]
+        with open(name, "a", encoding="utf-8") as file:
+            file.write(f"{operation}\t{status}\t{errcode}\t{test}\n")
+
+
 def assert_as_specified(method, path, status, body):
     """body: parsed JSON, or None where there was none. Nothing is asked of what the specification does not describe."""
-    check = checker(operation_of(method, path), status)
+    operation = operation_of(method, path)
+    record(operation, status, body)
+    check = checker(operation, status)
     is_other_401 = status == 401 and isinstance(body, dict) and "errcode" in body and "flows" not in body
     if check is None or is_other_401:  # of two kinds of 401 the specification describes that of authentication in steps
         return
