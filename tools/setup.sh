@@ -4,7 +4,7 @@
 #   tools/setup.sh            what the build needs
 #   tools/setup.sh --dev      also clang, clang-format, clang-tidy and its sanitizer runtimes
 #   tools/setup.sh --tests    also the Python environment of the tests, in .venv
-#   tools/setup.sh --clients  also what the tests against real clients need (node, npm)
+#   tools/setup.sh --clients  also what the tests against real clients need (node, npm, Chromium)
 #   tools/setup.sh --postgres also PostgreSQL, for the tests on it; no cluster is made
 #   tools/setup.sh --oracle   also the environment of the differential tests, in .venv-oracle
 #
@@ -169,8 +169,8 @@ install_postgres() {
 }
 
 install_clients() {
-	if command -v node >/dev/null && command -v npm >/dev/null; then return 0; fi
-	install_packages nodejs npm
+	if ! command -v node >/dev/null || ! command -v npm >/dev/null; then install_packages nodejs npm; fi
+	install_packages chromium
 }
 
 # install_venv FOLDER REQUIREMENTS: a Python environment, made again when its list of packages changes.

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs Exeunt against real clients: matrix-js-sdk from npm, at the version of package-lock.json.
+# Runs Exeunt against real clients: matrix-js-sdk from npm, at the version of package-lock.json, in node and in Chromium.
 # EXEUNT_BIN is the server to test (default: build/exeunt). Needs node 18 or later, and npm.
 set -euo pipefail
 
@@ -15,4 +15,4 @@ if [ "$(cat node_modules/.stamp 2>/dev/null)" != "$stamp" ]; then
 	npm ci --no-audit --no-fund --loglevel=error </dev/null
 	printf '%s\n' "$stamp" >node_modules/.stamp
 fi
-exec node --test --test-reporter=spec js_sdk.test.mjs
+exec node --test --test-reporter=spec --test-concurrency=1 ./*.test.mjs
