@@ -101,6 +101,7 @@ class Postgres:
         """SIGINT: fast and clean; SIGQUIT: as after a crash."""
         if self.process is None:
             return
+        self.wake()
         process, self.process = self.process, None
         process.send_signal(how)
         try:
@@ -108,6 +109,24 @@ class Postgres:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    def freeze(self):
+        """All its processes stand still until wake()."""
+        self.process.send_signal(signal.SIGSTOP)    # the first, so that it makes no others
+        self._signal_children(signal.SIGSTOP)
+
+    def wake(self):
+        self._signal_children(signal.SIGCONT)
+        self.process.send_signal(signal.SIGCONT)
+
+    def _signal_children(self, how):
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                parent = int(stat.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[1])
+                if parent == self.process.pid:
+                    os.kill(int(stat.parent.name), how)
+            except (FileNotFoundError, ProcessLookupError):
+                pass    # it has ended meanwhile
 
     def sql(self, text, database=DATABASE):
         return sql(self.conninfo(database), text)

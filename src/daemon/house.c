@@ -45,6 +45,7 @@ static enum rc open_store(struct house *house, struct fail *fail)
 		.sqlite_directory = settings->database_sqlite,
 		.database = settings->database_postgres,
 		.database_password = password,
+		.statement_timeout_ms = settings->database_statement_timeout_ms,
 		.readers_max = (unsigned)settings->store_readers_max,
 		.group_max_jobs = (size_t)settings->store_group_jobs_max,
 		.group_max_ms = settings->store_group_max_ms,

@@ -119,6 +119,7 @@ enum rc store_check(struct store *store, void (*fn)(void *self, str finding), vo
 	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
 	struct report report = {fn, self};
 	TRY(txn_ro_begin(store, &txn));
+	TRY(conn_be_patient(txn_conn(txn))); /* whole tables are read */
 	for (size_t i = 0; i < COUNT_OF(checks); i++)
 		TRY(check_run(txn, checks[i], &report));
 	TRY(check_membership_contents(txn, &report));

@@ -35,6 +35,7 @@ struct engine {
 	/* False after the engine gave a transaction up by itself, too. */
 	bool (*in_transaction)(const struct conn *conn);
 	bool (*is_lost)(const struct conn *conn); /* must be opened anew; NULL: that does not happen */
+	enum rc (*be_patient)(struct conn *conn); /* NULL: nothing is limited */
 	/* About the last failure of the connection; until its next use. */
 	const char *(*message)(const struct conn *conn);
 };

@@ -35,6 +35,8 @@ static enum rc migrate_once(struct conn *conn, int64_t *ret_version, const struc
 {
 	const struct migration *next = migrations;
 	TRY(conn_run(conn, STMT_begin_immediate));
+	TRY(conn_be_patient(
+	    conn)); /* with whoever is at it before this one, and with indexes of large tables */
 	TRY(migration_lock(conn));
 	TRY(conn_exec(conn, "CREATE TABLE IF NOT EXISTS schema_version(version INTEGER PRIMARY KEY);"));
 	TRY(schema_version(conn, ret_version));

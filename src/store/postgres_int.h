@@ -15,6 +15,8 @@ MUST_CHECK enum rc postgres_listen(struct conn *conn, const char *channel);
 MUST_CHECK enum rc postgres_wait(struct conn *conn, int wake_fd, int timeout_ms, void (*fn)(void *self, str text),
                                  void *self);
 
-PGconn *postgres_db(const struct conn *conn); /* in pipeline mode */
+/* For tests. */
+PGconn *postgres_db(const struct conn *conn);    /* in pipeline mode; nothing blocks */
+int postgres_rows_most(const struct conn *conn); /* of any result so far */
 
 #endif

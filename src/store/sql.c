@@ -4,7 +4,7 @@
 #include "store/store_int.h"
 
 const struct statement_text statement_texts[STMT_COUNT] = {
-#define STMT(name, sqlite, postgres) [STMT_##name] = {(sqlite), (postgres)},
+#define STMT(name, sqlite, postgres) [STMT_##name] = {#name, (sqlite), (postgres)},
 #include "store/statements.def"
 #undef STMT
 };
@@ -41,6 +41,11 @@ static bool is_write(enum statement statement)
 enum rc conn_run(struct conn *conn, enum statement statement)
 {
 	return conn->engine->run(conn, statement, NULL, 0, NULL);
+}
+
+enum rc conn_be_patient(struct conn *conn)
+{
+	return conn->engine->be_patient ? conn->engine->be_patient(conn) : RC_OK;
 }
 
 struct query query_open(

@@ -21,6 +21,7 @@ enum statement {
 };
 
 struct statement_text {
+	const char *name;
 	const char *sqlite, *postgres; /* NULL: the same */
 };
 extern const struct statement_text statement_texts[STMT_COUNT];
@@ -36,6 +37,8 @@ void conn_close(struct conn *conn); /* also a closed one */
 MUST_CHECK enum rc conn_exec(
     struct conn *conn, const char *sql); /* any number of statements, no result */
 MUST_CHECK enum rc conn_run(struct conn *conn, enum statement statement);
+/* Until the transaction that is open ends, its statements may take as long as they need. */
+MUST_CHECK enum rc conn_be_patient(struct conn *conn);
 const char *conn_message(const struct conn *conn); /* about the last failure */
 /* Also of a closed one, which is in none. False after the engine gave a transaction up by itself, too. */
 bool conn_in_transaction(const struct conn *conn);
@@ -62,6 +65,7 @@ struct query {
 	void *rows;     /* the engine's */
 	int row;        /* the engine's */
 	bool temporary; /* the engine's */
+	unsigned cursor; /* the engine's; 0: none */
 	enum rc rc;     /* sticky */
 };
 

@@ -29,6 +29,8 @@ struct store_config {
 	str sqlite_directory;          /* holds exeunt.db; must exist; empty: `directory` */
 	str database;                  /* a connection string of PostgreSQL; empty: SQLite */
 	str database_password;         /* for PostgreSQL; empty: as the connection string says */
+	int64_t
+	    statement_timeout_ms; /* of PostgreSQL; a server silent for longer is given up; 0: 10 seconds */
 	unsigned readers_max;          /* connections for reading, opened when first needed */
 	size_t group_max_jobs;         /* of one commit */
 	int64_t group_max_ms;          /* time that building one group may take */

@@ -11,11 +11,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PAIRS_MAX = 16, CHUNK_BYTES = 1 << 16, LOOK_MS = 20 };
+enum { PAIRS_MAX = 16, CHUNK_BYTES = 1 << 16, LOOK_MS = 20, LAST_MAX_BYTES = 60000 };
 
 struct pair {
 	int client, server; /* -1: free */
 	bool loses_answer;
+	bool is_deaf; /* nothing is passed any more */
+	ssize_t
+	    last_left; /* bytes after which it becomes deaf, unless a Sync comes before; 0: it does not */
 };
 
 struct postgres_proxy {
@@ -50,7 +53,7 @@ static void pair_close(struct pair *pair)
 {
 	close(pair->client);
 	close(pair->server);
-	*pair = (struct pair){-1, -1, false};
+	*pair = (struct pair){.client = -1, .server = -1};
 }
 
 static void pair_open(struct postgres_proxy *proxy)
@@ -62,7 +65,7 @@ static void pair_open(struct postgres_proxy *proxy)
 		if (pair->client >= 0)
 			continue;
 		int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		*pair = (struct pair){client, server, false};
+		*pair = (struct pair){.client = client, .server = server};
 		if (connect(server, (const struct sockaddr *)&proxy->there, sizeof proxy->there) != 0)
 			pair_close(pair);
 		return;
@@ -78,10 +81,28 @@ static bool pass(const struct postgres_proxy *proxy, int to, ssize_t n)
 	return n > 0;
 }
 
-static void cut_count(struct postgres_proxy *proxy, struct pair *pair)
+static void cut_count(struct postgres_proxy *proxy)
+{
+	__atomic_add_fetch(&proxy->cuts, 1, __ATOMIC_RELEASE);
+}
+
+static void cut_off(struct postgres_proxy *proxy, struct pair *pair)
 {
 	pair_close(pair);
-	__atomic_add_fetch(&proxy->cuts, 1, __ATOMIC_RELEASE);
+	cut_count(proxy);
+}
+
+static void deafen(struct postgres_proxy *proxy, struct pair *pair)
+{
+	pair->is_deaf = true;
+	cut_count(proxy);
+}
+
+static bool ends_with_sync(const struct postgres_proxy *proxy, ssize_t n)
+{
+	static const char sync[] = {'S', 0, 0, 0, 4};
+	return n >= (ssize_t)sizeof sync &&
+	       memcmp(proxy->chunk + n - sizeof sync, sync, sizeof sync) == 0;
 }
 
 static void from_client(struct postgres_proxy *proxy, struct pair *pair)
@@ -89,14 +110,22 @@ static void from_client(struct postgres_proxy *proxy, struct pair *pair)
 	ssize_t n = recv(pair->client, proxy->chunk, CHUNK_BYTES, 0);
 	int cut = n > 0 ? __atomic_exchange_n(&proxy->cut, PROXY_PASSES, __ATOMIC_ACQ_REL) : PROXY_PASSES;
 	if (cut == PROXY_LOSES_REQUEST) {
-		cut_count(proxy, pair);
+		cut_off(proxy, pair);
 		return;
 	}
+	if (cut == PROXY_SWALLOWS_REQUEST) {
+		deafen(proxy, pair);
+		return;
+	}
+	if (cut == PROXY_SWALLOWS_ANSWER)
+		pair->last_left = LAST_MAX_BYTES;
 	pair->loses_answer |= cut == PROXY_LOSES_ANSWER;
 	if (!pass(proxy, pair->server, n))
 		pair_close(pair);
 	else if (cut == PROXY_LEAVES)
-		cut_count(proxy, pair);
+		cut_off(proxy, pair);
+	else if (pair->last_left > 0 && ((pair->last_left -= n) <= 0 || ends_with_sync(proxy, n)))
+		deafen(proxy, pair);
 }
 
 /* An answer that is to be lost is read to its end, ReadyForQuery: so the server has done everything. */
@@ -108,8 +137,14 @@ static void from_server(struct postgres_proxy *proxy, struct pair *pair)
 		if (!pass(proxy, pair->client, n))
 			pair_close(pair);
 	} else if (n > (ssize_t)sizeof ready && memcmp(proxy->chunk + n - 6, ready, sizeof ready) == 0) {
-		cut_count(proxy, pair);
+		cut_off(proxy, pair);
 	}
+}
+
+/* -1: nothing of it is heard. */
+static int heard(const struct pair *pair, int fd)
+{
+	return pair->is_deaf ? -1 : fd;
 }
 
 static void *proxy_run(void *arg)
@@ -118,15 +153,19 @@ static void *proxy_run(void *arg)
 	while (!__atomic_load_n(&proxy->stopping, __ATOMIC_ACQUIRE)) {
 		struct pollfd fds[1 + 2 * PAIRS_MAX] = {{.fd = proxy->listener, .events = POLLIN}};
 		for (size_t i = 0; i < PAIRS_MAX; i++) {
-			fds[1 + 2 * i] = (struct pollfd){.fd = proxy->pairs[i].client, .events = POLLIN};
-			fds[2 + 2 * i] = (struct pollfd){.fd = proxy->pairs[i].server, .events = POLLIN};
+			fds[1 + 2 * i] =
+			    (struct pollfd){.fd = heard(&proxy->pairs[i], proxy->pairs[i].client),
+				.events = POLLIN};
+			fds[2 + 2 * i] =
+			    (struct pollfd){.fd = heard(&proxy->pairs[i], proxy->pairs[i].server),
+				.events = POLLIN};
 		}
 		(void)poll(fds, 1 + 2 * PAIRS_MAX, LOOK_MS);
 		for (size_t i = 0; i < PAIRS_MAX; i++) {
 			struct pair *pair = &proxy->pairs[i];
 			if (fds[1 + 2 * i].revents && pair->client >= 0)
 				from_client(proxy, pair);
-			if (fds[2 + 2 * i].revents && pair->server >= 0)
+			if (fds[2 + 2 * i].revents && pair->server >= 0 && !pair->is_deaf)
 				from_server(proxy, pair);
 		}
 		if (fds[0].revents)
@@ -143,7 +182,7 @@ struct postgres_proxy *proxy_new(const char *database, const char *directory)
 		return NULL;
 	}
 	for (size_t i = 0; i < PAIRS_MAX; i++)
-		proxy->pairs[i] = (struct pair){-1, -1, false};
+		proxy->pairs[i] = (struct pair){.client = -1, .server = -1};
 	proxy->here.sun_family = AF_UNIX;
 	snprintf(proxy->here.sun_path, sizeof proxy->here.sun_path, "%.90s/.s.PGSQL.5432", directory);
 	proxy->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

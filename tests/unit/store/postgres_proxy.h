@@ -12,6 +12,9 @@ enum proxy_cut {
 	PROXY_LOSES_REQUEST, /* what the client sends next does not reach the server */
 	PROXY_LOSES_ANSWER,  /* it does, and is done; the answer does not come back */
 	PROXY_LEAVES,        /* it does, and the client is left alone before it is done */
+	/* A network that swallows packets: neither side hears of the other any more, nor that it has closed. */
+	PROXY_SWALLOWS_REQUEST,
+	PROXY_SWALLOWS_ANSWER, /* the server gets what comes next to its Sync, or 60,000 bytes of it, and nothing more */
 };
 
 struct postgres_proxy;

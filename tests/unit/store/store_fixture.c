@@ -19,6 +19,7 @@ struct store_config fixture_config(const struct fixture *f)
 	return (struct store_config){
 	    .directory = str_of(f->directory),
 	    .database = str_of(f->database),
+	    .statement_timeout_ms = f->statement_timeout_ms,
 	    .readers_max = 4,
 	    .group_max_jobs = f->group_max_jobs,
 	    .group_max_ms = f->group_max_ms,
@@ -101,7 +102,9 @@ static void schema_drop(struct fixture *f)
 	char sql[128];
 	if (!is_on_postgres(f))
 		return;
-	snprintf(sql, sizeof sql, "SET client_min_messages=warning; DROP SCHEMA \"%s\" CASCADE", f->schema);
+	snprintf(sql, sizeof sql,
+	    "SET client_min_messages=warning; SET lock_timeout='20s'; DROP SCHEMA \"%s\" CASCADE",
+	    f->schema);
 	postgres_sql(f->database, sql);
 }
 

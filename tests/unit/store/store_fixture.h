@@ -25,6 +25,7 @@ struct fixture {
 	struct clock clock;
 	uint64_t seed;
 	struct rng rng;
+	int64_t statement_timeout_ms; /* 0: the store's own */
 	size_t group_max_jobs;
 	int64_t group_max_ms;
 	struct lock mu;

@@ -231,19 +231,25 @@ static void a_commit_that_fails_is_told_and_over(void **state)
 
 /* ---- cut off by the network ---- */
 
+/* The store connects through the proxy from now on. */
+static void proxy_enter(struct setting *s)
+{
+	struct fixture *f = s->f;
+	s->proxy = proxy_new(f->database, f->directory);
+	if (!s->proxy)
+		skip(); /* the server does not listen on a unix socket */
+	fixture_close(f);
+	size_t n = strlen(f->database);
+	memcpy(s->database, f->database, n + 1);
+	snprintf(f->database + n, sizeof f->database - n, " host=%s port=5432", f->directory);
+	fixture_open(f);
+}
+
 /* The last step is the one at which the connection is cut: so it is the rest of the group, with its commit. */
 static struct setting setting_behind_proxy(void **state, enum proxy_cut cut)
 {
 	struct setting s = setting_of(state);
-	struct fixture *f = s.f;
-	s.proxy = proxy_new(f->database, f->directory);
-	if (!s.proxy)
-		skip(); /* the server does not listen on a unix socket */
-	fixture_close(f);
-	size_t n = strlen(f->database);
-	memcpy(s.database, f->database, n + 1);
-	snprintf(f->database + n, sizeof f->database - n, " host=%s port=5432", f->directory);
-	fixture_open(f);
+	proxy_enter(&s);
 	s.cut = CUT_BY_PROXY;
 	s.cut_at = STEPS;
 	s.proxy_cut = cut;
@@ -309,6 +315,113 @@ static void a_database_that_stays_away_is_told(void **state)
 	setting_end(&s);
 }
 
+/* ---- silence ---- */
+
+enum {
+	STATEMENT_TIMEOUT_MS = 4000
+}; /* longer than an idle transaction of a writer's may last: see postgres_connect.c */
+
+static void fixture_impatient(struct fixture *f)
+{
+	f->statement_timeout_ms = STATEMENT_TIMEOUT_MS;
+}
+
+/* The server has it, and waits for more: its own limit ends the transaction, and with it the wait of who asks. */
+static void commit_swallowed_by_the_network(void **state)
+{
+	fixture_impatient(*state);
+	struct setting s = setting_behind_proxy(state, PROXY_SWALLOWS_REQUEST);
+	cut_at_commit(&s, 2);
+}
+
+static void commit_of_which_the_answer_was_swallowed(void **state)
+{
+	fixture_impatient(*state);
+	struct setting s = setting_behind_proxy(state, PROXY_SWALLOWS_ANSWER);
+	cut_at_commit(&s, 1);
+}
+
+static void a_silent_server_is_given_up_by_a_reader(void **state)
+{
+	struct setting s = setting_of(state);
+	int64_t found;
+	fixture_impatient(s.f);
+	proxy_enter(&s);
+	struct txn_ro *txn = fixture_read(s.f);
+	assert_int_equal(user_nid_find(txn, STR("@u:x"), &found), RC_OK);
+	proxy_cut_next(s.proxy, PROXY_SWALLOWS_ANSWER);
+	assert_int_equal(user_nid_find(txn, STR("@u:x"), &found), RC_UNAVAILABLE);
+	assert_non_null(strstr(conn_message(txn_conn(txn)), "silent for 6000 ms"));
+	txn_ro_end(&txn);
+	txn = fixture_read(s.f);
+	assert_int_equal(user_nid_find(txn, STR("@u:x"), &found), RC_OK);
+	assert_int_equal(found, s.user);
+	txn_ro_end(&txn);
+	setting_end(&s);
+}
+
+struct large {
+	struct setting *setting;
+	int runs;
+};
+
+/* Nothing is read: all of it is only sent. */
+static enum rc large_write(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	enum { VALUES = 100, VALUE_BYTES = 2000 };
+	struct large *large = arg;
+	char value[VALUE_BYTES], type[16];
+	memset(value, 'x', sizeof value);
+	if (large->runs++ == 0)
+		proxy_cut_next(large->setting->proxy, PROXY_SWALLOWS_ANSWER);
+	for (int i = 0; i < VALUES; i++) {
+		snprintf(type, sizeof type, "l%d", i);
+		TRY(account_data_put(
+		    txn, large->setting->user, 0, str_of(type), str_bytes(value, sizeof value)));
+	}
+	return RC_OK;
+}
+
+struct large_sender {
+	struct large large;
+	enum rc rc;
+};
+
+static void *large_send(void *arg)
+{
+	struct large_sender *sender = arg;
+	sender->rc =
+	    store_write(sender->large.setting->f->store, large_write, &sender->large, NULL);
+	return NULL;
+}
+
+static bool is_cut(void *self)
+{
+	const struct setting *s = self;
+	return proxy_cuts(s->proxy) > 0;
+}
+
+/* A process that stands still while it sends a group holds the others up no longer than one that does elsewhere. */
+static void a_group_half_sent_lets_go_of_its_locks(void **state)
+{
+	struct setting s = setting_of(state);
+	struct other_store other;
+	struct large_sender sender = {{&s, 0}, RC_UNKNOWN};
+	thread sending;
+	fixture_impatient(s.f);
+	other_open(s.f, &other);
+	proxy_enter(&s);
+	assert_int_equal(thread_start(&sending, "large", large_send, &sender), RC_OK);
+	other_wait(is_cut, &s, "a part of the group at the server");
+	other_register(other.store, "b:1");
+	thread_join(sending);
+	assert_int_equal(sender.rc, RC_OK);
+	assert_int_equal(sender.large.runs, 2);
+	other_close(&other);
+	setting_end(&s);
+}
+
 /* ---- readers ---- */
 
 enum { READERS = 4 }; /* as many as the fixture's store has */
@@ -371,6 +484,10 @@ int main(void)
 	    TEST(commit_that_takes_its_time),
 	    TEST(commit_that_takes_its_time_in_vain),
 	    TEST(a_database_that_stays_away_is_told),
+	    TEST(commit_swallowed_by_the_network),
+	    TEST(commit_of_which_the_answer_was_swallowed),
+	    TEST(a_silent_server_is_given_up_by_a_reader),
+	    TEST(a_group_half_sent_lets_go_of_its_locks),
 	    TEST(killed_readers_are_replaced),
 	    TEST(a_reader_killed_at_work_says_so),
 	};

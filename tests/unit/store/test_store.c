@@ -486,6 +486,7 @@ static bool may_scan(enum statement statement)
 	    STMT_slots_get,
 	    STMT_slots_leave,
 	    STMT_migration_lock,
+	    STMT_no_timeout,
 	    STMT_numbers_set,
 	    STMT_tag_get,
 	    STMT_tag_set,
