@@ -69,3 +69,19 @@ size_t utf8_count(str s)
 		count += !is_continuation((unsigned char)s.p[i]);
 	return count;
 }
+
+bool utf8_next(str *cursor, uint32_t *ret_code_point)
+{
+	if (cursor->n == 0)
+		return false;
+	const unsigned char *p = (const unsigned char *)cursor->p;
+	size_t size = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	if (size > cursor->n)
+		size = cursor->n; /* not valid after all */
+	uint32_t code_point = size == 1 ? p[0] : p[0] & (0xffU >> (size + 1));
+	for (size_t i = 1; i < size; i++)
+		code_point = code_point << 6 | (p[i] & 0x3fU);
+	*cursor = str_from(*cursor, size);
+	*ret_code_point = code_point;
+	return true;
+}

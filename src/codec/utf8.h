@@ -7,4 +7,13 @@
 bool utf8_valid(str s);
 size_t utf8_count(str s); /* code points of valid text */
 
+/* The next code point of valid text; the cursor goes behind it. False at the end. */
+bool utf8_next(str *cursor, uint32_t *ret_code_point);
+
+/*
+ * Simple case folding of a code point (Unicode, CaseFolding, C and S): two that fold to the same differ in case only. One
+ * folds to one, so no text grows by it.
+ */
+uint32_t utf8_fold(uint32_t code_point);
+
 #endif
