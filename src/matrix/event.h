@@ -145,12 +145,14 @@ enum event_form {
 	EVENT_FORM_SYNC,        /* without room_id */
 	EVENT_FORM_STRIPPED,    /* content, sender, state_key, type only */
 	EVENT_FORM_DATED,       /* the same with origin_server_ts: children of spaces */
+	EVENT_FORM_FEDERATION,  /* as servers exchange it, but for its unsigned: filter's event_format */
 };
 
 /*
  * Appends the form for clients, spliced from the canonical bytes without building a tree. Only the members that
  * ClientEvent names are taken over (content, origin_server_ts, redacts, sender, state_key, type), so that a peer
- * cannot plant others; event_id, room_id and unsigned (may be NULL) are ours. A redaction gets `redacts`
+ * cannot plant others (EVENT_FORM_FEDERATION: all, whoever asks for it); event_id, room_id and unsigned (may be NULL)
+ * are ours. A redaction gets `redacts`
  * at both places where clients look (Room Version 11); where both stand already, both stay.
  * `canonical` must be an event that event_build() or event_parse() made, or its redacted form.
  */

@@ -84,9 +84,28 @@ static void put_unsigned(struct buf *buf, const struct event_unsigned *data)
 	buf_putc(buf, '}');
 }
 
+/* What a server would get, with the id that clients cannot compute and our unsigned. */
+static void put_federation(
+    struct buf *buf, str canonical, str event_id, const struct event_unsigned *unsigned_data)
+{
+	str key, value;
+	buf_putc(buf, '{');
+	while (canonical_next_member(&canonical, &key, &value))
+		if (!str_eq(key, STR("unsigned")) && !str_eq(key, STR("event_id")))
+			put_raw(buf, key, value);
+	put_text(buf, STR("event_id"), event_id);
+	if (unsigned_data)
+		put_unsigned(buf, unsigned_data);
+	buf_putc(buf, '}');
+}
+
 void event_put_client(struct buf *buf, str canonical, str event_id, str room_id, enum event_form form,
                       const struct event_unsigned *unsigned_data)
 {
+	if (form == EVENT_FORM_FEDERATION) {
+		put_federation(buf, canonical, event_id, unsigned_data);
+		return;
+	}
 	struct members found = scan(canonical);
 	bool whole = form == EVENT_FORM_CLIENT || form == EVENT_FORM_SYNC;
 	bool is_redaction = str_eq(found.type, STR("\"m.room.redaction\""));

@@ -1,4 +1,4 @@
-#include "matrix/filter.h"
+#include "matrix/filter_int.h"
 
 #include "codec/canonical.h"
 
@@ -79,18 +79,13 @@ static unsigned hex_value(char c)
 	return (unsigned char)(c >= 'a' ? c - 'a' + 10 : c - '0') & 15u;
 }
 
-/*
- * The text of a canonical JSON string. Without escapes it is the bytes between the quotes; else it is written into
- * `memory`, of FILTER_ENTRY_MAX_BYTES: longer than any type or sender.
- */
-static str unquoted(str json_string, char *memory)
+str filter_unescape(str s, char *memory)
 {
 	static const char letters[] = "bfnrt", meanings[] = "\b\f\n\r\t";
-	str s = str_first(str_from(json_string, 1), json_string.n < 2 ? 0 : json_string.n - 2);
 	size_t n = 0;
 	if (str_find(s, '\\') == s.n)
 		return s;
-	for (size_t i = 0; i < s.n && n < FILTER_ENTRY_MAX_BYTES; i++) {
+	for (size_t i = 0; i < s.n && n < FILTER_FIELD_MAX_BYTES; i++) {
 		char c = s.p[i];
 		if (c == '\\' && i + 1 < s.n) {
 			c = s.p[++i];
@@ -107,6 +102,12 @@ static str unquoted(str json_string, char *memory)
 	return (str){memory, n};
 }
 
+static str unquoted(str json_string, char *memory)
+{
+	return filter_unescape(
+	    str_first(str_from(json_string, 1), json_string.n < 2 ? 0 : json_string.n - 2), memory);
+}
+
 static bool looks_at_events(const struct event_filter *section)
 {
 	return section->types.given || section->not_types.given || section->senders.given ||
@@ -115,7 +116,7 @@ static bool looks_at_events(const struct event_filter *section)
 
 bool filter_allows_event(const struct event_filter *section, str canonical)
 {
-	char type_memory[FILTER_ENTRY_MAX_BYTES], sender_memory[FILTER_ENTRY_MAX_BYTES];
+	char type_memory[FILTER_FIELD_MAX_BYTES], sender_memory[FILTER_FIELD_MAX_BYTES];
 	str type = STR_EMPTY, sender = STR_EMPTY, content = STR_EMPTY;
 	str key, value;
 	if (!looks_at_events(section))

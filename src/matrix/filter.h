@@ -12,7 +12,8 @@
 enum {
 	FILTER_LIST_MAX = 1000,       /* entries of one list */
 	FILTER_ENTRY_MAX_BYTES = 255, /* of a type, a sender, a room */
-	FILTER_FIELD_MAX_BYTES = 1024 /* of an entry of event_fields */
+	FILTER_FIELDS_MAX = 100,      /* entries of event_fields */
+	FILTER_FIELD_MAX_BYTES = 1024 /* of one of them */
 };
 
 /* A list of the filter; an empty list that is given lets nothing pass, one that is not given lets all pass. */
@@ -43,7 +44,7 @@ struct room_filter {
 };
 
 struct filter {
-	struct filter_list event_fields; /* paths; a server may send more than these, and this one does */
+	struct filter_list event_fields; /* paths: filter_put_fields() */
 	bool federation_format;          /* event_format is "federation" */
 	struct event_filter presence, account_data;
 	struct room_filter room;
@@ -70,5 +71,11 @@ bool filter_allows(const struct event_filter *section, str type, str sender);
 
 /* Whether a room event passes, by its canonical bytes: type, sender, content's url. Rooms are asked for above. */
 bool filter_allows_event(const struct event_filter *section, str canonical);
+
+/*
+ * Appends an event in the form for clients (compact JSON) with what event_fields names and nothing else. Not to be called
+ * when event_fields is not given.
+ */
+void filter_put_fields(const struct filter *filter, struct buf *out, str event);
 
 #endif

@@ -52,13 +52,16 @@ static bool is_room_id(str entry)
 /* What the entries of a list must be. */
 struct entry_kind {
 	bool (*accepts)(str entry);
+	size_t max;
 	const char *must;
 };
 
-static const struct entry_kind types = {is_type, "a list of event types of at most 255 bytes"};
-static const struct entry_kind fields = {is_field, "a list of paths of at most 1024 bytes"};
-static const struct entry_kind users = {is_user_id, "a list of user IDs"};
-static const struct entry_kind rooms = {is_room_id, "a list of room IDs"};
+static const struct entry_kind types = {
+    is_type, FILTER_LIST_MAX, "a list of event types of at most 255 bytes"};
+static const struct entry_kind fields = {
+    is_field, FILTER_FIELDS_MAX, "a list of paths of at most 1024 bytes"};
+static const struct entry_kind users = {is_user_id, FILTER_LIST_MAX, "a list of user IDs"};
+static const struct entry_kind rooms = {is_room_id, FILTER_LIST_MAX, "a list of room IDs"};
 
 static enum rc read_list(const struct reader *r, const char *name, const struct entry_kind *kind,
                          struct filter_list *ret_list)
@@ -68,9 +71,9 @@ static enum rc read_list(const struct reader *r, const char *name, const struct 
 		return RC_OK;
 	if (!json_is_array(list))
 		return wrong_kind(r, name, kind->must);
-	if (json_count(list) > FILTER_LIST_MAX)
-		return fail_set(r->fail, RC_INVALID_PARAM, "filter: %s%s has more than %d entries", r->path, name,
-		                FILTER_LIST_MAX);
+	if (json_count(list) > kind->max)
+		return fail_set(r->fail, RC_INVALID_PARAM, "filter: %s%s has more than %zu entries",
+		    r->path, name, kind->max);
 	str *entries = arena_array(r->arena, str, json_count(list));
 	if (!entries)
 		return arena_status(r->arena);

@@ -72,6 +72,10 @@ static void forms(void **state)
 		{MEMBER, EVENT_FORM_DATED,
 	         "{\"content\":{\"membership\":\"join\"},\"origin_server_ts\":5,\"sender\":\"@a:b\","
 	         "\"state_key\":\"@a:b\",\"type\":\"m.room.member\"}"},
+		{MEMBER, EVENT_FORM_FEDERATION,
+	         "{\"auth_events\":[],\"content\":{\"membership\":\"join\"},\"depth\":9," AROUND
+	         "\"room_id\":\"!room\",\"sender\":\"@a:b\",\"signatures\":{},\"state_key\":\"@a:b\",\"type\":\"m.room.member\","
+	         "\"event_id\":\"$id\"}"},
 		{OLD, EVENT_FORM_CLIENT,
 	         "{\"content\":{\"n\":[1e+20,-1.5e-07]},\"event_id\":\"$id\",\"origin_server_ts\":5,\"room_id\":\"!room\","
 	         "\"sender\":\"@a:b\",\"type\":\"x\"}"},

@@ -240,17 +240,51 @@ static void without_memory(void **state)
 	arena_release(&small);
 }
 
+static void fields_of_events(void **state)
+{
+	(void)state;
+#define WHOLE                                                                                      \
+	"{\"content\":{\"a.b\":1,\"body\":\"x\",\"c\\\"d\":{\"e\":{},\"f\":[{}]}},\"type\":\"t\"," \
+	"\"unsigned\":{\"age\":5}}"
+	static const struct {
+		const char *fields, *expected;
+	} rows[] = {
+	    {"[]", "{}"},
+	    {"[\"type\"]", "{\"type\":\"t\"}"},
+	    {"[\"content.body\",\"type\"]", "{\"content\":{\"body\":\"x\"},\"type\":\"t\"}"},
+	    {"[\"unsigned\"]", "{\"unsigned\":{\"age\":5}}"},
+	    {"[\"unsigned.age\",\"unsigned\"]", "{\"unsigned\":{\"age\":5}}"},
+	    {"[\"content.a.b\"]", "{}"},
+	    {"[\"content.a\\\\.b\"]", "{\"content\":{\"a.b\":1}}"},
+	    {"[\"content.c\\\"d.e\"]", "{\"content\":{\"c\\\"d\":{\"e\":{}}}}"},
+	    {"[\"content.c\\\"d.f\"]", "{\"content\":{\"c\\\"d\":{\"f\":[{}]}}}"},
+	    {"[\"content.c\\\"d.f.x\",\"content.body.x\"]", "{}"},
+	    {"[\"typ\",\"types\",\"\",\".\",\"type.\",\".type\",\"content..body\",\"\\\\\"]", "{}"},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		str text = arena_printf(&arena, "{\"event_fields\":%s}", rows[i].fields);
+		struct filter f = parsed(arena_cstr(&arena, text));
+		struct buf out;
+		buf_init(&out, &arena, MEBIBYTE);
+		buf_putc(&out, '[');
+		filter_put_fields(&f, &out, STR(WHOLE));
+		assert_str(str_from(buf_str(&out), 1), str_of(rows[i].expected));
+	}
+#undef WHOLE
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(everything_is_read),
-		cmocka_unit_test(nothing_given),
-		cmocka_unit_test(bad_filters),
-		cmocka_unit_test(limits),
-		cmocka_unit_test(wildcards),
-		cmocka_unit_test(events),
-		cmocka_unit_test(rooms),
-		cmocka_unit_test(without_memory),
+	    cmocka_unit_test(everything_is_read),
+	    cmocka_unit_test(nothing_given),
+	    cmocka_unit_test(bad_filters),
+	    cmocka_unit_test(fields_of_events),
+	    cmocka_unit_test(limits),
+	    cmocka_unit_test(wildcards),
+	    cmocka_unit_test(events),
+	    cmocka_unit_test(rooms),
+	    cmocka_unit_test(without_memory),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
