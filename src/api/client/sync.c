@@ -53,6 +53,28 @@ static enum rc filter_read(struct api_request *rq, struct sync_poll *poll)
 	return RC_OK;
 }
 
+/* Clients send the name of MSC4222 to servers of any version, some of them both. */
+static enum rc state_after_read(struct api_request *rq, struct sync_request *request)
+{
+	bool unstable;
+	TRY(api_query_bool(rq, STR("use_state_after"), false, &request->use_state_after));
+	TRY(api_query_bool(rq, STR("org.matrix.msc4222.use_state_after"), false, &unstable));
+	request->unstable_state_after = unstable && !request->use_state_after;
+	request->use_state_after = request->use_state_after || unstable;
+	return RC_OK;
+}
+
+static enum rc presence_read(struct api_request *rq)
+{
+	str presence;
+	TRY(api_query(rq, STR("set_presence"), &presence));
+	if (presence.p && !str_eq(presence, STR("online")) && !str_eq(presence, STR("offline")) &&
+	    !str_eq(presence, STR("unavailable")))
+		return fail_set(&rq->fail, RC_INVALID_PARAM,
+		    "set_presence must be online, offline or unavailable");
+	return RC_OK;
+}
+
 static enum rc poll_begin(struct api_request *rq, struct sync_poll **ret_poll)
 {
 	struct sync_poll *poll = arena_new(rq->arena, struct sync_poll);
@@ -61,7 +83,8 @@ static enum rc poll_begin(struct api_request *rq, struct sync_poll **ret_poll)
 	poll->request.session = &rq->session;
 	TRY(api_query(rq, STR("since"), &poll->request.since));
 	TRY(api_query_bool(rq, STR("full_state"), false, &poll->request.full_state));
-	TRY(api_query_bool(rq, STR("use_state_after"), false, &poll->request.use_state_after));
+	TRY(state_after_read(rq, &poll->request));
+	TRY(presence_read(rq));
 	TRY(api_query_integer(rq, STR("timeout"), 0, INT64_MAX, 0, &timeout_ms));
 	TRY(filter_read(rq, poll));
 	if (timeout_ms > SYNC_TIMEOUT_MAX_MS)

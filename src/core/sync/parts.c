@@ -185,7 +185,7 @@ enum rc sync_put_left(struct sync_run *run, const struct sync_room *room)
 	return buf_status(run->out);
 }
 
-/* What an invited or knocking user may see (Client-Server API, "Stripped state"), and their own member event. */
+/* What an invited or knocking user may see (Client-Server API, "Stripped state"), besides two member events. */
 static const str stripped_types[] = {
 	STR_INIT("m.room.create"), STR_INIT("m.room.name"), STR_INIT("m.room.avatar"), STR_INIT("m.room.topic"),
 	STR_INIT("m.room.join_rules"), STR_INIT("m.room.canonical_alias"), STR_INIT("m.room.encryption"),
@@ -203,6 +203,19 @@ static enum rc put_stripped_event(struct sync_run *run, const struct sync_room *
 	                      run->request->session->device, run->now_ms);
 }
 
+/* With who invited: clients show their names. */
+static enum rc put_stripped_members(struct sync_run *run, const struct sync_room *room)
+{
+	struct event_row own;
+	str sender;
+	TRY(event_get(run->txn, run->arena, room->view.member.event, &own));
+	if (own.sender != room->view.viewer) {
+		TRY(user_id_of(run->txn, run->arena, own.sender, &sender));
+		TRY(put_stripped_event(run, room, STR("m.room.member"), sender));
+	}
+	return put_stripped_event(run, room, STR("m.room.member"), run->request->session->user_id);
+}
+
 enum rc sync_put_stripped(struct sync_run *run, const struct sync_room *room, str member)
 {
 	buf_putc(run->out, '{');
@@ -210,7 +223,7 @@ enum rc sync_put_stripped(struct sync_run *run, const struct sync_room *room, st
 	buf_put(run->out, STR("{\"events\":["));
 	for (size_t i = 0; i < COUNT_OF(stripped_types); i++)
 		TRY(put_stripped_event(run, room, stripped_types[i], STR_EMPTY));
-	TRY(put_stripped_event(run, room, STR("m.room.member"), run->request->session->user_id));
+	TRY(put_stripped_members(run, room));
 	buf_put(run->out, STR("]}}"));
 	return buf_status(run->out);
 }

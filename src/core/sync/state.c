@@ -12,6 +12,7 @@ struct state_writer {
 	const struct sync_timeline *timeline;
 	struct arena event;    /* of one event, so that a large room needs no more memory than a small one */
 	bool lazy;             /* members only of those who speak in the timeline, and of heroes */
+	bool spares;           /* of those only whom this reader was not told of before */
 	bool without_members;  /* in this walk */
 	bool only_left_out;    /* in this walk: what the timeline does not show */
 	int64_t member_type;   /* nid of m.room.member */
@@ -20,17 +21,21 @@ struct state_writer {
 	size_t count;
 };
 
-static enum rc put_state_event(struct state_writer *writer, const struct event_row *event)
+static enum rc put_state_event(
+    struct state_writer *writer, const struct state_entry *entry, const struct event_row *event)
 {
 	struct sync_run *run = writer->run;
 	const struct filter *filter = run->request->filter;
-	if (filter && (!filter_section_allows_room(&filter->room.state, writer->room->view.room.room_id) ||
-	               !filter_allows_event(&filter->room.state, event->canonical)))
+	const struct room_view *view = &writer->room->view;
+	const struct told_member member = {
+	    run->request->session->device, view->room.room, entry->at.key, entry->event};
+	if (filter && (!filter_section_allows_room(&filter->room.state, view->room.room_id) ||
+			  !filter_allows_event(&filter->room.state, event->canonical)))
 		return RC_OK;
-	json_put_comma(run->out);
 	writer->count++;
-	return room_event_put(run->txn, &writer->event, run->out, &writer->room->view, event, EVENT_FORM_SYNC,
-	                      run->request->session->device, run->now_ms);
+	if (writer->lazy && entry->at.type == writer->member_type)
+		told_note(run->syncs->told, &member, run->since.pos, run->to);
+	return sync_put_event(run, &writer->event, view, event);
 }
 
 static bool is_shown(const struct sync_timeline *timeline, int64_t event)
@@ -67,7 +72,7 @@ static enum rc put_entry(void *self, const struct state_entry *entry)
 		return RC_OK;
 	arena_clear(&writer->event);
 	TRY(event_get(writer->run->txn, &writer->event, entry->event, &event));
-	return put_state_event(writer, &event);
+	return put_state_event(writer, entry, &event);
 }
 
 static enum rc put_changed_entry(void *self, const struct state_entry *before, const struct state_entry *after)
@@ -76,31 +81,42 @@ static enum rc put_changed_entry(void *self, const struct state_entry *before, c
 	return after && after->event ? put_entry(self, after) : RC_OK;
 }
 
-/* The walk over what changed told this member already. */
-static enum rc is_told(struct state_writer *writer, const struct event_row *member, bool *ret_told)
+/* The walk over what changed told this member already, or an earlier answer did. */
+static enum rc is_told(struct state_writer *writer, const struct state_entry *entry, bool *ret_told)
 {
-	struct state_key at = {.type = writer->member_type};
-	int64_t known = 0;
-	*ret_told = false;
-	if (!writer->known)
-		return RC_OK;
-	TRY(key_nid_find(writer->run->txn, member->state_key, &at.key));
-	enum rc rc = snapshot_get(writer->run->txn, writer->known, at, &known);
-	*ret_told = known != member->event;
+	struct sync_run *run = writer->run;
+	const struct told_member member = {run->request->session->device,
+	    writer->room->view.room.room, entry->at.key, entry->event};
+	int64_t known = entry->event;
+	enum rc rc = RC_OK;
+	if (writer->known) {
+		rc = snapshot_get(run->txn, writer->known, entry->at, &known);
+		if (rc == RC_NOT_FOUND)
+			known = 0;
+	}
+	*ret_told = known != entry->event ||
+		    (writer->spares && told_before(run->syncs->told, &member, run->since.pos));
 	return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
 static enum rc put_member_of(struct state_writer *writer, int64_t snapshot, str user_id)
 {
+	struct txn_ro *txn = writer->run->txn;
+	struct state_entry entry = {.at = {.type = writer->member_type}};
 	struct event_row event;
 	bool told;
-	arena_clear(&writer->event);
-	enum rc rc = state_event(writer->run->txn, &writer->event, snapshot, STR("m.room.member"), user_id, &event);
+	enum rc rc = key_nid_find(txn, user_id, &entry.at.key);
+	if (rc == RC_OK)
+		rc = snapshot_get(txn, snapshot, entry.at, &entry.event);
 	if (rc == RC_NOT_FOUND)
 		return RC_OK;
 	TRY(rc);
-	TRY(is_told(writer, &event, &told));
-	return told ? RC_OK : put_state_event(writer, &event);
+	TRY(is_told(writer, &entry, &told));
+	if (told)
+		return RC_OK;
+	arena_clear(&writer->event);
+	TRY(event_get(txn, &writer->event, entry.event, &event));
+	return put_state_event(writer, &entry, &event);
 }
 
 /* Users whose member events are told by lazy loading, each once. */
@@ -127,7 +143,7 @@ static bool spoke_before(const struct sync_timeline *timeline, size_t at)
 
 /*
  * Client-Server API, "Lazy-loading room members": who sent what is shown, the heroes with the summary, and
- * oneself where the room is told as a whole. Redundant ones are not kept back.
+ * oneself where the room is told as a whole.
  */
 static enum rc put_lazy_members(struct state_writer *writer, const struct sync_heroes *heroes, int64_t snapshot)
 {
@@ -196,6 +212,8 @@ static enum rc put_events(struct state_writer *writer, const struct sync_heroes 
 	int64_t start, known, end = room->view.state_snapshot;
 	TRY(timeline_start(run, room, timeline, &start));
 	int64_t target = after ? end : start;
+	writer->spares =
+	    !whole && writer->lazy && !run->request->filter->room.state.include_redundant_members;
 	writer->end = !after && timeline->states_left_out ? end : 0;
 	if (whole) {
 		TRY(put_whole(writer, target));
@@ -209,9 +227,18 @@ static enum rc put_events(struct state_writer *writer, const struct sync_heroes 
 	return writer->end ? put_changes(writer, start, end) : RC_OK;
 }
 
+static void put_state_key(struct sync_run *run)
+{
+	const struct sync_request *request = run->request;
+	json_put_key(run->out, !request->use_state_after ? STR("state")
+			       : request->unstable_state_after
+				   ? STR("org.matrix.msc4222.state_after")
+				   : STR("state_after"));
+}
+
 void sync_put_empty_state(struct sync_run *run)
 {
-	json_put_key(run->out, run->request->use_state_after ? STR("state_after") : STR("state"));
+	put_state_key(run);
 	buf_put(run->out, STR("{\"events\":[]}"));
 }
 
@@ -222,7 +249,7 @@ enum rc sync_put_state(struct sync_run *run, const struct sync_room *room, const
 	enum rc rc = type_nid_find(run->txn, STR("m.room.member"), &writer.member_type);
 	if (rc != RC_OK && rc != RC_NOT_FOUND)
 		return rc;
-	json_put_key(run->out, run->request->use_state_after ? STR("state_after") : STR("state"));
+	put_state_key(run);
 	buf_put(run->out, STR("{\"events\":["));
 	arena_init(&writer.event, run->arena->budget_bytes);
 	rc = put_events(&writer, heroes);

@@ -5,7 +5,10 @@
 #include "core/account/account_data.h"
 #include "matrix/push_rules.h"
 
-enum { WATCH_ROOMS_BYTES_MAX = 16 * 1024 * 1024 };
+enum {
+	WATCH_ROOMS_BYTES_MAX = 16 * 1024 * 1024,
+	EVENT_WHOLE_MAX_BYTES = 8 * EVENT_MAX_BYTES, /* with what stands in its unsigned */
+};
 
 enum rc syncs_new(const struct syncs_config *config, struct syncs **ret_syncs)
 {
@@ -14,9 +17,11 @@ enum rc syncs_new(const struct syncs_config *config, struct syncs **ret_syncs)
 		return RC_NOMEM;
 	syncs->config = *config;
 	syncs->tag = store_tag(config->store);
-	enum rc rc = typing_new(config->clock, config->notifier, &syncs->typing);
+	enum rc rc = told_new(&syncs->told);
+	if (rc == RC_OK)
+		rc = typing_new(config->clock, config->notifier, &syncs->typing);
 	if (rc != RC_OK) {
-		heap_free(syncs);
+		syncs_free(syncs);
 		return rc;
 	}
 	*ret_syncs = syncs;
@@ -28,6 +33,7 @@ void syncs_free(struct syncs *syncs)
 	if (!syncs)
 		return;
 	typing_free(syncs->typing);
+	told_free(syncs->told);
 	heap_free(syncs);
 }
 
@@ -50,6 +56,32 @@ void sync_put_typed_content(struct buf *out, str type, str content)
 	buf_put(out, STR(",\"type\":"));
 	json_put_text(out, type);
 	buf_putc(out, '}');
+}
+
+static enum rc put_whole_event(struct sync_run *run, struct arena *scratch, struct buf *out,
+    const struct room_view *view, const struct event_row *event)
+{
+	const struct filter *filter = run->request->filter;
+	enum event_form form =
+	    filter && filter->federation_format ? EVENT_FORM_FEDERATION : EVENT_FORM_SYNC;
+	return room_event_put(
+	    run->txn, scratch, out, view, event, form, run->request->session->device, run->now_ms);
+}
+
+enum rc sync_put_event(struct sync_run *run, struct arena *scratch, const struct room_view *view,
+    const struct event_row *event)
+{
+	const struct filter *filter = run->request->filter;
+	struct buf whole;
+	str text;
+	json_put_comma(run->out);
+	if (!filter || !filter->event_fields.given)
+		return put_whole_event(run, scratch, run->out, view, event);
+	buf_init(&whole, scratch, EVENT_WHOLE_MAX_BYTES);
+	TRY(put_whole_event(run, scratch, &whole, view, event));
+	TRY(buf_finish(&whole, &text));
+	filter_put_fields(filter, run->out, text);
+	return buf_status(run->out);
 }
 
 /* An account that never changed them has the server's. */

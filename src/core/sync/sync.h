@@ -28,7 +28,8 @@ struct sync_request {
 	str since;                       /* empty: initial */
 	const struct filter *filter;     /* NULL: none */
 	bool full_state;
-	bool use_state_after;
+	bool use_state_after;      /* `state_after` instead of `state` */
+	bool unstable_state_after; /* under the name of MSC4222 */
 };
 
 /* Up to where an answer goes. */

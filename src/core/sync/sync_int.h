@@ -3,12 +3,14 @@
 #define EXEUNT_CORE_SYNC_SYNC_INT_H
 
 #include "core/sync/sync.h"
+#include "core/sync/told_int.h"
 
 struct typing;
 
 struct syncs {
 	struct syncs_config config;
 	struct typing *typing;
+	struct told *told;
 	str tag; /* of the store */
 };
 
@@ -40,6 +42,9 @@ struct sync_run {
 };
 
 void sync_put_typed_content(struct buf *out, str type, str content); /* {"content", "type"} */
+/* A room event in the form that the filter asks for (event_format, event_fields), after a comma. */
+MUST_CHECK enum rc sync_put_event(struct sync_run *run, struct arena *scratch,
+    const struct room_view *view, const struct event_row *event);
 
 /* Whether the client's filter wants this kind of ephemeral event, or account data, of the room ("": not of a room). */
 enum sync_section { SYNC_EPHEMERAL, SYNC_ROOM_ACCOUNT_DATA, SYNC_ACCOUNT_DATA };

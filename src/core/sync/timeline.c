@@ -133,11 +133,8 @@ enum rc sync_put_timeline(struct sync_run *run, const struct sync_room *room, co
 	struct buf *out = run->out;
 	json_put_key(out, STR("timeline"));
 	buf_put(out, STR("{\"events\":["));
-	for (size_t i = 0; i < timeline->count; i++) {
-		json_put_comma(out);
-		TRY(room_event_put(run->txn, run->arena, out, &room->view, &timeline->events[i], EVENT_FORM_SYNC,
-		                   run->request->session->device, run->now_ms));
-	}
+	for (size_t i = 0; i < timeline->count; i++)
+		TRY(sync_put_event(run, run->arena, &room->view, &timeline->events[i]));
 	buf_put(out, STR("],\"limited\":"));
 	buf_put(out, timeline->limited ? STR("true") : STR("false"));
 	json_put_key(out, STR("prev_batch"));
