@@ -11,6 +11,7 @@
 #include "codec/json.h"
 #include "core/account/accounts.h"
 #include "core/deactivation/deactivation.h"
+#include "core/keys/keys.h"
 #include "core/room/room.h"
 #include "core/sync/sync.h"
 #include "net/http_server.h"
@@ -20,6 +21,7 @@ enum { PATH_PARAMS_MAX = 6 };
 /* The houses' inhabitants that handlers may call; made and wired by `daemon`, never changed while serving. */
 struct api_context {
 	struct accounts *accounts;
+	struct keys *keys;
 	struct rooms *rooms;
 	struct syncs *syncs;
 	struct push *push;

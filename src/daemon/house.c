@@ -86,6 +86,16 @@ static enum rc open_accounts(struct house *house)
 	return accounts_new(&config, &house->accounts);
 }
 
+static enum rc open_keys(struct house *house)
+{
+	struct keys_config config = {
+	    .store = house->store,
+	    .notifier = house->notifier,
+	    .server_name = house->settings->server_name,
+	};
+	return keys_new(&config, &house->keys);
+}
+
 static void on_event(void *self, const struct event_news *news)
 {
 	struct house *house = self;
@@ -179,6 +189,7 @@ enum rc house_open(struct house *house, const struct settings *settings, struct 
 	TRY(identity_open(&house->arena, &rng_system, key_path, settings->server_name, &house->identity, fail));
 	TRY(notifier_new(&house->notifier));
 	TRY(open_accounts(house));
+	TRY(open_keys(house));
 	TRY(open_rooms(house));
 	TRY(open_push(house));
 	TRY(open_syncs(house));
@@ -287,6 +298,7 @@ void house_close(struct house *house)
 	cluster_free(TAKE(house->cluster));
 	push_free(TAKE(house->push));
 	rooms_free(TAKE(house->rooms));
+	keys_free(TAKE(house->keys));
 	accounts_free(TAKE(house->accounts));
 	notifier_free(TAKE(house->notifier));
 	crypto_wipe(&house->identity, sizeof house->identity);

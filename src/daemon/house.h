@@ -9,6 +9,7 @@
 #include "core/account/accounts.h"
 #include "core/cluster/cluster.h"
 #include "core/deactivation/deactivation.h"
+#include "core/keys/keys.h"
 #include "core/room/room.h"
 #include "core/sync/sync.h"
 #include "daemon/settings.h"
@@ -20,6 +21,7 @@ struct house {
 	struct store *store;
 	struct notifier *notifier;
 	struct accounts *accounts;
+	struct keys *keys;
 	struct rooms *rooms;
 	struct push *push;
 	struct syncs *syncs;

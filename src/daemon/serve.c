@@ -37,6 +37,7 @@ static enum rc open_api(struct server *server, const struct settings *settings)
 	struct house *house = &server->house;
 	server->context = (struct api_context){
 		.accounts = house->accounts,
+		.keys = house->keys,
 		.rooms = house->rooms,
 		.syncs = house->syncs,
 		.push = house->push,

@@ -61,7 +61,14 @@ MUST_CHECK enum rc device_put(struct txn_rw *txn, int64_t user, str device_id, s
                               int64_t *ret_device);
 MUST_CHECK enum rc device_find(struct txn_ro *txn, struct arena *arena, int64_t user, str device_id,
                                struct device *ret_device);
-MUST_CHECK enum rc device_delete(struct txn_rw *txn, int64_t device);               /* with its tokens */
+/* In the order of device ids. */
+MUST_CHECK enum rc devices_of(struct txn_ro *txn, struct arena *arena, int64_t user,
+    struct device **ret_devices, size_t *ret_count);
+MUST_CHECK enum rc device_set_display_name(
+    struct txn_rw *txn, const struct device *device, str display_name);
+MUST_CHECK enum rc device_set_seen(struct txn_rw *txn, int64_t device, int64_t now_ms, str ip);
+/* With its tokens, keys and messages; a device that had keys changes its user's list of devices (keys.h). */
+MUST_CHECK enum rc device_delete(struct txn_rw *txn, int64_t device);
 MUST_CHECK enum rc device_delete_all(struct txn_rw *txn, int64_t user, int64_t except_device); /* 0: no exception */
 
 /* Who a token is. */
@@ -125,13 +132,5 @@ MUST_CHECK enum rc account_data_since(struct txn_ro *txn, struct arena *arena, i
 
 MUST_CHECK enum rc filter_put(struct txn_rw *txn, int64_t user, str json, int64_t *ret_filter_id);
 MUST_CHECK enum rc filter_get(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t filter_id, str *ret_json);
-
-/* One-time keys by algorithm, for /sync: device_one_time_keys_count. */
-struct otk_count {
-	str algorithm;
-	int64_t count;
-};
-MUST_CHECK enum rc otk_counts(struct txn_ro *txn, struct arena *arena, int64_t device, struct otk_count **ret_counts,
-                              size_t *ret_count);
 
 #endif

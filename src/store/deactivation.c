@@ -1,10 +1,11 @@
 #include "store/deactivation_int.h"
 
 #include "base/fault.h"
-#include "store/accounts.h"
 #include "store/key_backup.h"
+#include "store/keys.h"
 #include "store/rows_int.h"
 #include "store/store_int.h"
+#include "store/to_device.h"
 
 static const str state_texts[] = {
     [DEPARTURE_PENDING] = STR_INIT("pending"),
@@ -24,8 +25,14 @@ str departure_state_text(enum departure_state state)
 
 static enum rc belongings_delete(struct txn_rw *txn, int64_t user)
 {
+	int64_t keys;
 	TRY(token_delete_all(txn, user));
+	TRY(RUN_COUNTED(txn, &keys, public_keys_delete, I(user)));
+	if (keys)
+		TRY(device_list_change(txn, user));
+	TRY(key_signatures_delete(txn, user));
 	TRY(device_delete_all(txn, user, 0));
+	TRY(to_device_scope_delete(txn, -user));
 	FAULT("deactivation.accept.credentials");
 	TRY(key_backup_delete_all(txn, user));
 	TRY(RUN(txn, account_data_delete, I(user)));

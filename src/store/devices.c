@@ -1,6 +1,11 @@
-/* Devices, their tokens and keys. */
-#include "store/accounts.h"
+/* Devices and their tokens. */
+#include "store/keys.h"
+
+#include "base/fault.h"
+#include "store/rows_int.h"
 #include "store/store_int.h"
+
+enum { DEVICE_SCRATCH_BYTES = 16 * 1024 };
 
 #define HASH(sha) B((sha)->bytes, SHA256_BYTES)
 
@@ -14,37 +19,117 @@ enum rc device_put(
 	    &txn->ro, ret_device, device_add, I(user), T(device_id), T(initial_display_name));
 }
 
+static struct device device_row(const struct query *q, struct arena *arena)
+{
+	return (struct device){
+	    .nid = col_i64(q, 0),
+	    .user = col_i64(q, 1),
+	    .device_id = col_dup(q, 2, arena),
+	    .display_name = col_dup(q, 3, arena),
+	    .last_seen_ms = col_i64(q, 4),
+	    .last_seen_ip = col_dup(q, 5, arena),
+	};
+}
+
 enum rc device_find(
     struct txn_ro *txn, struct arena *arena, int64_t user, str device_id, struct device *ret_device)
 {
 	struct query CLEANUP(query_close) q = QUERY(txn, device_find, I(user), T(device_id));
 	TRY(query_step(&q));
-	struct device device = {
-	    .nid = col_i64(&q, 0),
-	    .user = col_i64(&q, 1),
-	    .device_id = col_dup(&q, 2, arena),
-	    .display_name = col_dup(&q, 3, arena),
-	    .last_seen_ms = col_i64(&q, 4),
-	    .last_seen_ip = col_dup(&q, 5, arena),
-	};
+	struct device device = device_row(&q, arena);
 	TRY(arena_status(arena));
 	*ret_device = device;
 	return RC_OK;
 }
 
+enum rc devices_of(struct txn_ro *txn, struct arena *arena, int64_t user,
+    struct device **ret_devices, size_t *ret_count)
+{
+	struct rows rows = ROWS(arena, struct device);
+	struct query CLEANUP(query_close) q = QUERY(txn, devices_of, I(user));
+	enum rc rc;
+	while ((rc = query_step(&q)) == RC_OK) {
+		struct device *device = rows_add(&rows);
+		if (!device)
+			break;
+		*device = device_row(&q, arena);
+	}
+	TRY(arena_status(arena));
+	if (rc != RC_NOT_FOUND)
+		return rc;
+	*ret_devices = rows.first;
+	*ret_count = rows.count;
+	return RC_OK;
+}
+
+enum rc device_set_display_name(struct txn_rw *txn, const struct device *device, str display_name)
+{
+	int64_t one;
+	TRY(RUN(txn, device_set_display_name, T(display_name), I(device->nid)));
+	enum rc rc = NUMBER(&txn->ro, &one, public_key_get, I(device->user), I(PUBLIC_KEY_DEVICE),
+	    T(device->device_id));
+	if (rc != RC_OK)
+		return rc == RC_NOT_FOUND ? RC_OK : rc;
+	return device_list_change(txn, device->user);
+}
+
+enum rc device_set_seen(struct txn_rw *txn, int64_t device, int64_t now_ms, str ip)
+{
+	return RUN(txn, device_set_seen, I(now_ms), T(ip), I(device));
+}
+
+static enum rc device_owner(
+    struct txn_ro *txn, struct arena *scratch, int64_t device, struct device *ret_device)
+{
+	struct query CLEANUP(query_close) q = QUERY(txn, device_owner, I(device));
+	TRY(query_step(&q));
+	*ret_device = (struct device){
+	    .nid = device, .user = col_i64(&q, 0), .device_id = col_dup(&q, 1, scratch)};
+	return arena_status(scratch);
+}
+
+/* Others hear of it only if the device had keys: else it was none of theirs. */
+static enum rc keys_delete(struct txn_rw *txn, int64_t device)
+{
+	struct arena CLEANUP(arena_release) scratch;
+	struct device owned;
+	int64_t changes;
+	arena_init(&scratch, DEVICE_SCRATCH_BYTES);
+	enum rc rc = device_owner(&txn->ro, &scratch, device, &owned);
+	if (rc != RC_OK)
+		return rc == RC_NOT_FOUND ? RC_OK : rc;
+	TRY(RUN_COUNTED(txn, &changes, public_key_delete, I(owned.user), I(PUBLIC_KEY_DEVICE),
+	    T(owned.device_id)));
+	return changes ? device_list_change(txn, owned.user) : RC_OK;
+}
+
 enum rc device_delete(struct txn_rw *txn, int64_t device)
 {
 	TRY(RUN(txn, device_delete_tokens, I(device)));
-	TRY(RUN(txn, device_delete_keys, I(device)));
+	FAULT("device.delete.tokens");
+	TRY(keys_delete(txn, device));
+	TRY(RUN(txn, device_delete_otks, I(device)));
+	TRY(RUN(txn, device_delete_claimed, I(device)));
+	TRY(RUN(txn, device_delete_fallbacks, I(device)));
+	FAULT("device.delete.keys");
+	TRY(RUN(txn, device_delete_messages, I(device)));
+	TRY(RUN(txn, device_delete_txns, I(device)));
 	return RUN(txn, device_delete, I(device));
 }
 
 enum rc device_delete_all(struct txn_rw *txn, int64_t user, int64_t except_device)
 {
 	/* Without an exception the tokens without device (0) go too. */
-	int64_t kept = except_device ? except_device : -1;
+	int64_t kept = except_device ? except_device : -1, changes;
 	TRY(RUN(txn, devices_delete_tokens, I(user), I(kept)));
-	TRY(RUN(txn, devices_delete_keys, I(user), I(kept)));
+	TRY(RUN_COUNTED(txn, &changes, public_keys_delete_devices, I(user), I(kept)));
+	if (changes)
+		TRY(device_list_change(txn, user));
+	TRY(RUN(txn, devices_delete_otks, I(user), I(kept)));
+	TRY(RUN(txn, devices_delete_claimed, I(user), I(kept)));
+	TRY(RUN(txn, devices_delete_fallbacks, I(user), I(kept)));
+	TRY(RUN(txn, devices_delete_messages, I(user), I(kept)));
+	TRY(RUN(txn, devices_delete_txns, I(user), I(kept)));
 	return RUN(txn, devices_delete, I(user), I(kept));
 }
 
@@ -154,23 +239,4 @@ enum rc token_retire_predecessor(struct txn_rw *txn, const struct sha256 *access
 enum rc token_delete_all(struct txn_rw *txn, int64_t user)
 {
 	return RUN(txn, tokens_delete, I(user));
-}
-
-enum rc otk_counts(struct txn_ro *txn, struct arena *arena, int64_t device,
-    struct otk_count **ret_counts, size_t *ret_count)
-{
-	enum { ALGORITHMS_MAX = 32 };
-	struct otk_count *counts = arena_array(arena, struct otk_count, ALGORITHMS_MAX);
-	TRY(arena_status(arena));
-	struct query CLEANUP(query_close) q = QUERY(txn, otk_counts, I(device));
-	size_t n = 0;
-	enum rc rc;
-	while (n < ALGORITHMS_MAX && (rc = query_step(&q)) == RC_OK)
-		counts[n++] = (struct otk_count){col_dup(&q, 0, arena), col_i64(&q, 1)};
-	if (n < ALGORITHMS_MAX && rc != RC_NOT_FOUND)
-		return rc;
-	TRY(arena_status(arena));
-	*ret_counts = counts;
-	*ret_count = n;
-	return RC_OK;
 }

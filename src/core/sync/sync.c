@@ -1,8 +1,9 @@
-/* The whole of a /sync answer: token, account data, key counts, and the rooms (rooms.c). */
+/* The whole of a /sync answer: token, account data, keys (encryption.c) and the rooms (rooms.c). */
 #include "core/sync/sync_int.h"
 
 #include "base/heap.h"
 #include "core/account/account_data.h"
+#include "core/keys/keys.h"
 #include "matrix/push_rules.h"
 
 enum {
@@ -117,21 +118,6 @@ static enum rc put_global_account_data(struct sync_run *run, bool *ret_any)
 	return RC_OK;
 }
 
-static enum rc put_key_counts(struct sync_run *run)
-{
-	struct otk_count *counts;
-	size_t count;
-	TRY(otk_counts(run->txn, run->arena, run->request->session->device, &counts, &count));
-	json_put_key(run->out, STR("device_one_time_keys_count"));
-	buf_putc(run->out, '{');
-	for (size_t i = 0; i < count; i++) {
-		json_put_key(run->out, counts[i].algorithm);
-		buf_put_i64(run->out, counts[i].count);
-	}
-	buf_putc(run->out, '}');
-	return RC_OK;
-}
-
 /* Another process may know of a later one. */
 static int64_t newest_typing(const struct sync_run *run)
 {
@@ -140,17 +126,17 @@ static int64_t newest_typing(const struct sync_run *run)
 
 static enum rc put_answer(struct sync_run *run, bool *ret_empty)
 {
-	bool any_rooms, any_data;
+	bool any_rooms, any_data, any_keys;
 	buf_putc(run->out, '{');
+	TRY(put_global_account_data(run, &any_data));
+	TRY(sync_put_encryption(run, &any_keys));
+	TRY(sync_put_rooms(run, &any_rooms));
 	json_put_key(run->out, STR("next_batch"));
 	buf_putc(run->out, '"');
-	sync_since_put(run->out, run->syncs, (struct sync_position){run->to, newest_typing(run)});
-	buf_putc(run->out, '"');
-	TRY(put_global_account_data(run, &any_data));
-	TRY(put_key_counts(run));
-	TRY(sync_put_rooms(run, &any_rooms));
-	buf_putc(run->out, '}');
-	*ret_empty = !run->initial && !any_rooms && !any_data;
+	sync_since_put(run->out, run->syncs,
+	    (struct sync_position){run->to, newest_typing(run), run->to_device});
+	buf_put(run->out, STR("\"}"));
+	*ret_empty = !run->initial && !any_rooms && !any_data && !any_keys;
 	return buf_status(run->out);
 }
 
@@ -174,27 +160,44 @@ static enum rc session_check(struct txn_ro *txn, struct arena *scratch, const st
 	return rc;
 }
 
+static enum rc answer_read(struct sync_run *run, struct sync_mark *ret_mark, bool *ret_acknowledges)
+{
+	const struct session *session = run->request->session;
+	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
+	TRY(txn_ro_begin(run->syncs->config.store, &txn));
+	run->txn = txn;
+	TRY(session_check(txn, run->arena, session));
+	TRY(txn_committed_pos(txn, &run->to));
+	TRY(account_data_since(txn, run->arena, session->user, run->since.pos, &run->account_data,
+	    &run->account_data_count));
+	if (!run->initial)
+		TRY(keys_acknowledgement_due(
+		    txn, session->device, run->since.to_device, ret_acknowledges));
+	TRY(put_answer(run, &ret_mark->empty));
+	ret_mark->pos = run->to;
+	ret_mark->typing_serial = run->typing_serial;
+	return RC_OK;
+}
+
 enum rc sync_answer(struct syncs *syncs, struct arena *arena, const struct sync_request *request, struct buf *out,
                     struct sync_mark *ret_mark, struct fail *fail)
 {
 	struct sync_run run = {.syncs = syncs, .arena = arena, .request = request, .out = out};
 	struct sync_mark mark = {0};
+	bool acknowledges = false;
 	run.initial = request->since.n == 0;
 	if (!run.initial)
 		TRY(sync_since_parse(syncs, request->since, &run.since, fail));
 	run.typing_serial = typing_serial(syncs->typing); /* before the store: what comes between is told twice, never lost */
 	typing_since_check(&run);
 	run.now_ms = clock_wall_ms(syncs->config.clock);
-	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
-	TRY(txn_ro_begin(syncs->config.store, &txn));
-	run.txn = txn;
-	TRY(session_check(txn, arena, request->session));
-	TRY(txn_committed_pos(txn, &run.to));
-	TRY(account_data_since(txn, arena, request->session->user, run.since.pos, &run.account_data,
-	                       &run.account_data_count));
-	TRY(put_answer(&run, &mark.empty));
-	mark.pos = run.to;
-	mark.typing_serial = run.typing_serial;
+	TRY(answer_read(&run, &mark, &acknowledges));
+	if (acknowledges) {
+		enum rc rc = keys_acknowledge(
+		    syncs->config.store, request->session->device, run.since.to_device);
+		(void)
+		    rc; /* nothing is told again: a disk that is full must not keep anybody from reading */
+	}
 	*ret_mark = mark;
 	return RC_OK;
 }

@@ -2,7 +2,8 @@
  * GET /sync: what changed for a user since a token. An incremental sync costs what changed, not what exists.
  *
  * The token (`since`, next_batch) is "s<pos>_<typing serial>_<store id>": a stream position, the serial of typing
- * notifications of this process run, and a tag of this server's store, so that another server's token is refused.
+ * notifications of this process run, and a tag of this server's store, so that another server's token is refused. While
+ * more messages to the device wait than one answer takes, the position up to which they came stands before the tag.
  */
 #ifndef EXEUNT_CORE_SYNC_SYNC_H
 #define EXEUNT_CORE_SYNC_SYNC_H

@@ -18,6 +18,8 @@ struct syncs {
 struct sync_position {
 	int64_t pos;            /* 0: the beginning */
 	int64_t typing_serial;
+	int64_t
+	    to_device; /* messages to the device up to here have come; behind pos when there were too many */
 };
 
 MUST_CHECK enum rc sync_since_parse(struct syncs *syncs, str token, struct sync_position *ret_since, struct fail *fail);
@@ -32,6 +34,7 @@ struct sync_run {
 	struct sync_position since;
 	int64_t to;              /* newest position of this answer */
 	int64_t typing_serial;   /* newest of this answer */
+	int64_t to_device;       /* newest of this answer: sync_put_encryption() sets it */
 	int64_t now_ms;          /* wall */
 	bool initial;
 	struct account_data_row *account_data; /* since `since`, all rooms */
@@ -49,6 +52,9 @@ MUST_CHECK enum rc sync_put_event(struct sync_run *run, struct arena *scratch,
 /* Whether the client's filter wants this kind of ephemeral event, or account data, of the room ("": not of a room). */
 enum sync_section { SYNC_EPHEMERAL, SYNC_ROOM_ACCOUNT_DATA, SYNC_ACCOUNT_DATA };
 bool sync_wants(const struct sync_run *run, enum sync_section section, str room_id, str type);
+
+/* Messages to the device, lists of devices, counts of keys. `*ret_any`: there are messages or changed lists. */
+MUST_CHECK enum rc sync_put_encryption(struct sync_run *run, bool *ret_any);
 
 /* The rooms of the answer: what stands in "rooms". `*ret_any`: at least one room was written. */
 MUST_CHECK enum rc sync_put_rooms(struct sync_run *run, bool *ret_any);

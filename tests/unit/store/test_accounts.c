@@ -1,6 +1,7 @@
 /* Accounts, devices, tokens, registration tokens, account data, filters. */
 #include "store_fixture.h"
 
+#include "store/keys.h"
 #include "store/uia.h"
 
 #include <string.h>
@@ -364,47 +365,6 @@ static void filters(void **state)
 	in_transaction(state, run_filters);
 }
 
-static enum rc device_write(struct txn_rw *txn, void *arg, struct fail *fail)
-{
-	(void)fail;
-	user_with_device(txn, "@a:x", arg);
-	return RC_OK;
-}
-
-static enum rc device_delete_write(struct txn_rw *txn, void *arg, struct fail *fail)
-{
-	(void)fail;
-	return device_delete(txn, *(const int64_t *)arg);
-}
-
-static size_t otk_now(struct fixture *f, int64_t device, struct otk_count **ret_counts)
-{
-	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
-	size_t count;
-	assert_int_equal(otk_counts(txn, &f->arena, device, ret_counts, &count), RC_OK);
-	return count;
-}
-
-static void one_time_key_counts(void **state)
-{
-	struct fixture *f = *state;
-	struct otk_count *counts;
-	int64_t device;
-	assert_int_equal(store_write(f->store, device_write, &device, NULL), RC_OK);
-	assert_int_equal(otk_now(f, device, &counts), 0);
-	char sql[256];
-	snprintf(sql, sizeof sql,
-	    "INSERT INTO one_time_keys VALUES(%lld, 'signed_curve25519', 'a', '{}'),"
-	    "(%lld, 'signed_curve25519', 'b', '{}'), (%lld, 'other', 'a', '{}')",
-	    (long long)device, (long long)device, (long long)device);
-	fixture_sql(f, sql);
-	assert_int_equal(otk_now(f, device, &counts), 2);
-	assert_true(str_eq(counts[1].algorithm, STR("signed_curve25519")));
-	assert_int_equal(counts[1].count, 2);
-	assert_int_equal(store_write(f->store, device_delete_write, &device, NULL), RC_OK);
-	assert_int_equal(otk_now(f, device, &counts), 0);
-}
-
 static enum rc uia_begin(struct txn_rw *txn, const char *id, int64_t expires_ms)
 {
 	struct uia_row row = {
@@ -544,7 +504,6 @@ int main(void)
 	    TEST(registration_tokens),
 	    TEST(account_data),
 	    TEST(filters),
-	    TEST(one_time_key_counts),
 	    TEST(uia_sessions),
 	    TEST(uia_sessions_are_dropped),
 	    TEST(failing_allocations_are_told),
