@@ -20,6 +20,8 @@ static const enum statement checks[] = {
     STMT_check_auth_links,
     STMT_check_snapshots,
     STMT_check_member_counts,
+    STMT_check_relations,
+    STMT_check_threads,
     STMT_check_positions,
     STMT_check_departures,
     STMT_check_flags,

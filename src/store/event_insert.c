@@ -205,13 +205,13 @@ static enum rc insert(struct txn_rw *txn, const struct event_insert *in, struct 
 	TRY(event_write(txn, in, at));
 	if (in->is_state && !at->was_outlier)
 		TRY(auth_index_add(txn, in, at));
-	if (in->redacts.n > 0)
-		TRY(room_card_redact(txn, in));
-	if (in->redacts.n > 0)
-		TRY(RUN(txn, event_redact, I(at->event),
-		    B(in->redacted_canonical.p, in->redacted_canonical.n), T(in->redacts),
-		    I(in->room)));
-	return RC_OK;
+	TRY(relations_follow(txn, in, at));
+	if (in->redacts.n == 0)
+		return RC_OK;
+	TRY(relation_end(txn, in->room, in->redacts));
+	TRY(room_card_redact(txn, in));
+	return RUN(txn, event_redact, I(at->event),
+	    B(in->redacted_canonical.p, in->redacted_canonical.n), T(in->redacts), I(in->room));
 }
 
 enum rc event_insert(

@@ -1,4 +1,5 @@
 /* Reading events. */
+#include "base/buf.h"
 #include "store/events_int.h"
 #include "store/rows_int.h"
 #include "store/store_int.h"
@@ -51,6 +52,20 @@ enum rc event_find(
 	return event_one(&q, arena, ret_event);
 }
 
+enum rc nids_text(struct arena *arena, struct nids nids, str *ret_text)
+{
+	struct buf text;
+	buf_init(&text, arena, SIZE_MAX);
+	buf_putc(&text, '[');
+	for (size_t i = 0; i < nids.n; i++) {
+		if (i)
+			buf_putc(&text, ',');
+		buf_put_i64(&text, nids.p[i]);
+	}
+	buf_putc(&text, ']');
+	return buf_finish(&text, ret_text);
+}
+
 enum rc event_nid_find(struct txn_ro *txn, str event_id, int64_t *ret_event)
 {
 	return NUMBER(txn, ret_event, event_nid, T(event_id));
@@ -78,8 +93,7 @@ enum rc state_event(struct txn_ro *txn, struct arena *arena, int64_t snapshot, s
 				  : rc; /* the snapshot names an event that is not there */
 }
 
-/* At most `limit` rows of the query, which asks for one more. */
-static enum rc event_page(struct query *q, struct arena *arena, size_t limit,
+enum rc event_page(struct query *q, struct arena *arena, size_t limit,
     struct event_row **ret_events, size_t *ret_count, bool *ret_more)
 {
 	struct rows rows = ROWS(arena, struct event_row);
@@ -101,7 +115,17 @@ static enum rc event_page(struct query *q, struct arena *arena, size_t limit,
 	return RC_OK;
 }
 
-static int64_t one_more(size_t limit)
+enum rc events_of(struct txn_ro *txn, struct arena *arena, struct nids events,
+    struct event_row **ret_events, size_t *ret_count)
+{
+	bool more;
+	str list;
+	TRY(nids_text(arena, events, &list));
+	struct query CLEANUP(query_close) q = QUERY(txn, events_of, T(list));
+	return event_page(&q, arena, SIZE_MAX, ret_events, ret_count, &more);
+}
+
+int64_t one_more(size_t limit)
 {
 	return limit < INT32_MAX ? (int64_t)limit + 1 : INT32_MAX;
 }

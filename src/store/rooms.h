@@ -89,6 +89,13 @@ enum event_place {
 	EVENT_OUTLIER,
 };
 
+/* What an event's content says of its relation to another: see relations.h. */
+struct relation_insert {
+	str parent;                /* event id */
+	str rel_type;
+	bool fits;                 /* m.replace: all but the parent is as a valid replacement needs it */
+};
+
 /* A new event of a room, as it is to be stored. */
 struct event_insert {
 	int64_t room;
@@ -117,15 +124,17 @@ struct event_insert {
 	bool marked;                  /* a valid MSC3759 marker */
 	int64_t txn_device;           /* 0: none */
 	str txn_id;
+	struct relation_insert relation; /* `parent` empty: none */
+	bool is_foreign;              /* others may have referred to it before it came */
 	str redacts;                  /* event id in the same room to redact; empty: none */
 	str redacted_canonical;       /* what replaces its bytes */
 	struct member_changes *members; /* may be NULL */
 };
 
 /*
- * Inserts event, state change, memberships, redaction, head, forward extremities and auth chain in one go. The rows of
- * memberships follow the room's current state: on a fork, all that `current` changes. A deactivated account that is
- * joined, invited or knocking from then on has its departure from the room pending again, in its newest job.
+ * Inserts event, state change, memberships, relation, redaction, head, forward extremities and auth chain in one go.
+ * The rows of memberships follow the room's current state: on a fork, all that `current` changes. A deactivated account
+ * that is joined, invited or knocking from then on has its departure from the room pending again, in its newest job.
  * RC_CONFLICT (head moved), RC_EXISTS (transaction id used: look it up with event_by_txn; or the event is there),
  * RC_UNKNOWN_TOKEN (generation), RC_TOO_LARGE (an edit of more than SNAPSHOT_CHANGES_MAX changes).
  */
@@ -142,6 +151,14 @@ MUST_CHECK enum rc event_nid_find(struct txn_ro *txn, str event_id, int64_t *ret
 /* RC_NOT_FOUND: this transaction id was not used by the device in the room with this type. */
 MUST_CHECK enum rc event_by_txn(struct txn_ro *txn, struct arena *arena, int64_t device, int64_t room, str type,
                                 str txn_id, str *ret_event_id);
+/* Numbers of rows, borrowed. */
+struct nids {
+	const int64_t *p;
+	size_t n;
+};
+/* All of these that there are, in the order of their nids, each once. */
+MUST_CHECK enum rc events_of(struct txn_ro *txn, struct arena *arena, struct nids events, struct event_row **ret_events,
+                             size_t *ret_count);
 /* The state event at (type, state_key) of a snapshot. RC_NOT_FOUND. */
 MUST_CHECK enum rc state_event(struct txn_ro *txn, struct arena *arena, int64_t snapshot, str type, str state_key,
                                struct event_row *ret_event);

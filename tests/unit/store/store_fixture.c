@@ -331,7 +331,8 @@ enum rc fixture_event(
 		made.in.canonical = arena_printf(
 		    &f->arena, "{\"content\":{\"membership\":\"%.*s\"}}", STR_ARG(membership));
 	}
-	made.in.ts_ms = 1234;
+	if (in.ts_ms == 0)
+		made.in.ts_ms = 1234;
 	enum rc rc = store_write(f->store, event_write, &made, NULL);
 	if (rc == RC_OK && ret_event)
 		*ret_event = made.event;
