@@ -138,6 +138,7 @@ struct event_unsigned {
 	str redacted_because;     /* JSON of the redaction in the form for clients */
 	str prev_sender;
 	str membership;           /* of the requesting user at the event (v1.11) */
+	str relations;            /* JSON of the bundled aggregations */
 };
 
 enum event_form {

@@ -75,6 +75,7 @@ static void put_unsigned(struct buf *buf, const struct event_unsigned *data)
 		json_put_key(buf, STR("age"));
 		buf_put_i64(buf, data->age_ms);
 	}
+	put_raw(buf, STR("m.relations"), data->relations);
 	put_text(buf, STR("membership"), data->membership);
 	put_raw(buf, STR("prev_content"), data->prev_content);
 	put_text(buf, STR("prev_sender"), data->prev_sender);

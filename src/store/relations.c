@@ -22,9 +22,10 @@ static struct query page_query(
 	struct arg parent = I(wish->parent), from = I(wish->from), to = I(wish->to),
 		   limit = I(one_more(wish->limit));
 	if (wish->depth == 1 && rel_type != 0)
-		return wish->newest_first
-			   ? QUERY(txn, children_before, parent, I(rel_type), I(type), from, to, limit)
-			   : QUERY(txn, children_after, parent, I(rel_type), I(type), from, to, limit);
+		return wish->newest_first ? QUERY(txn, children_before, parent, I(rel_type),
+						I(type), from, to, limit)
+					  : QUERY(txn, children_after, parent, I(rel_type), I(type),
+						from, to, limit);
 	struct arg depth = I(wish->depth);
 	return wish->newest_first
 		   ? QUERY(txn, family_before, parent, I(rel_type), I(type), depth, from, to, limit)
@@ -49,8 +50,8 @@ enum rc relations_page(struct txn_ro *txn, struct arena *arena, const struct rel
 	return event_page(&q, arena, wish->limit, ret_events, ret_count, ret_more);
 }
 
-static enum rc summaries_collect(
-    struct query *q, struct arena *arena, struct relation_summary **ret_summaries, size_t *ret_count)
+static enum rc summaries_collect(struct query *q, struct arena *arena,
+    struct relation_summary **ret_summaries, size_t *ret_count)
 {
 	struct rows rows = ROWS(arena, struct relation_summary);
 	enum rc rc;
@@ -74,8 +75,9 @@ static enum rc summaries_collect(
 	return RC_OK;
 }
 
-enum rc relation_summaries(struct txn_ro *txn, struct arena *arena, struct nids parents, int64_t user,
-    const struct relation_scope *scope, struct relation_summary **ret_summaries, size_t *ret_count)
+enum rc relation_summaries(struct txn_ro *txn, struct arena *arena, struct nids parents,
+    int64_t user, const struct relation_scope *scope, struct relation_summary **ret_summaries,
+    size_t *ret_count)
 {
 	str list, without;
 	TRY(nids_text(arena, parents, &list));
@@ -127,7 +129,8 @@ enum rc relation_thread_ends(struct txn_ro *txn, struct arena *arena, struct nid
 }
 
 enum rc replacements_of(struct txn_ro *txn, struct arena *arena, int64_t parent,
-    const struct relation_scope *scope, size_t limit, struct event_row **ret_events, size_t *ret_count)
+    const struct relation_scope *scope, size_t limit, struct event_row **ret_events,
+    size_t *ret_count)
 {
 	str without;
 	bool more;
@@ -145,8 +148,9 @@ enum rc relation_is_child(struct txn_ro *txn, int64_t room, str event_id, bool *
 	return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
-enum rc relations_by(struct txn_ro *txn, struct arena *arena, int64_t parent, enum rel_type rel_type,
-    int64_t sender, str type, size_t limit, struct event_row **ret_events, size_t *ret_count)
+enum rc relations_by(struct txn_ro *txn, struct arena *arena, int64_t parent,
+    enum rel_type rel_type, int64_t sender, str type, size_t limit, struct event_row **ret_events,
+    size_t *ret_count)
 {
 	int64_t type_nid;
 	bool more;
@@ -155,8 +159,8 @@ enum rc relations_by(struct txn_ro *txn, struct arena *arena, int64_t parent, en
 	enum rc rc = type_nid_find(txn, type, &type_nid);
 	if (rc != RC_OK)
 		return rc == RC_NOT_FOUND ? RC_OK : rc;
-	struct query CLEANUP(query_close) q = QUERY(txn, relations_by, I(parent), I(rel_type), I(sender),
-	    I(type_nid), I(one_more(limit)));
+	struct query CLEANUP(query_close) q = QUERY(
+	    txn, relations_by, I(parent), I(rel_type), I(sender), I(type_nid), I(one_more(limit)));
 	return event_page(&q, arena, limit, ret_events, ret_count, &more);
 }
 
@@ -165,7 +169,8 @@ enum rc threads_of_room(struct txn_ro *txn, struct arena *arena, int64_t room, i
 {
 	struct rows rows = ROWS(arena, struct thread_row);
 	struct query CLEANUP(query_close) q =
-	    participant ? QUERY(txn, threads_of_participant, I(room), I(to), I(participant), I((int64_t)limit))
+	    participant ? QUERY(txn, threads_of_participant, I(room), I(to), I(participant),
+			      I((int64_t)limit))
 			: QUERY(txn, threads_of_room, I(room), I(to), I((int64_t)limit));
 	enum rc rc;
 	while ((rc = query_step(&q)) == RC_OK) {

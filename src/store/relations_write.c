@@ -46,11 +46,13 @@ static enum rc relation_write(
 	return RUN(txn, thread_grow, I(at->pos), T(relation->parent), I(in->room));
 }
 
-enum rc relations_follow(struct txn_rw *txn, const struct event_insert *in, const struct placing *at)
+enum rc relations_follow(
+    struct txn_rw *txn, const struct event_insert *in, const struct placing *at)
 {
 	if (in->relation.parent.n > 0 && at->pos != 0)
 		TRY(relation_write(txn, in, at));
-	if (!in->is_foreign || at->was_outlier) /* nobody could know of it, or it was found before */
+	if (!in->is_foreign ||
+	    at->was_outlier) /* nobody could know of it, or it was found before */
 		return RC_OK;
 	TRY(RUN(txn, relations_found, I(at->event), T(in->event_id), I(in->room)));
 	return RUN(txn, thread_found, I(at->event));

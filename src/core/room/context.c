@@ -1,4 +1,5 @@
 /* GET /context: an event, those around it, and the state at the last of them. */
+#include "core/room/bundles.h"
 #include "core/room/messages_int.h"
 #include "core/room/room_int.h"
 
@@ -28,11 +29,18 @@ static enum rc context_open(struct context *context, str event_id)
 	return rc;
 }
 
-static enum rc event_put(const struct context *context, struct arena *arena, const struct event_row *event)
+static enum rc event_put(const struct context *context, struct arena *arena,
+    const struct event_row *event, const struct bundles *bundles)
 {
 	const struct room_query *query = context->query;
-	return room_event_put(context->txn, arena, query->out, &context->view, event, EVENT_FORM_CLIENT,
-	                      query->actor->device, clock_wall_ms(query->rooms->config.clock));
+	struct event_reader reader = {
+	    .view = &context->view,
+	    .form = EVENT_FORM_CLIENT,
+	    .device = query->actor->device,
+	    .now_ms = clock_wall_ms(query->rooms->config.clock),
+	    .bundles = bundles,
+	};
+	return room_event_put_to(context->txn, arena, query->out, &reader, event);
 }
 
 /* One side of it; the tokens of /messages go on from its far end. */
@@ -94,7 +102,7 @@ static enum rc state_seen(void *self, const struct state_entry *entry)
 	if (!is_wanted(walk->context, &event))
 		return RC_OK;
 	json_put_comma(walk->context->query->out);
-	return event_put(walk->context, &walk->scratch, &event);
+	return event_put(walk->context, &walk->scratch, &event, NULL);
 }
 
 static enum rc state_put(const struct context *context)
@@ -112,6 +120,7 @@ enum rc room_context_answer(const struct room_query *query, const struct context
                             int64_t *ret_end_pos)
 {
 	struct context context = {.query = query, .filter = wish->filter};
+	struct bundles bundles;
 	struct txn_ro *txn CLEANUP(txn_ro_end) = NULL;
 	TRY(txn_ro_begin(query->rooms->config.store, &txn));
 	context.txn = txn;
@@ -122,7 +131,8 @@ enum rc room_context_answer(const struct room_query *query, const struct context
 	TRY(user_id_of(txn, query->arena, context.event.sender, &context.senders[0].user_id));
 	context.sender_count = 1;
 	json_put_key(query->out, STR("event"));
-	TRY(event_put(&context, query->arena, &context.event));
+	TRY(bundles_read(txn, query->arena, &context.view, &context.event, 1, &bundles));
+	TRY(event_put(&context, query->arena, &context.event, &bundles));
 	TRY(side_put(&context, "events_before", true, wish->limit / 2, ret_start_pos));
 	TRY(side_put(&context, "events_after", false, wish->limit - wish->limit / 2, ret_end_pos));
 	TRY(state_put(&context));

@@ -1,5 +1,6 @@
 /* GET /messages: a page of a room's history, by stream position. */
 #include "codec/canonical.h"
+#include "core/room/bundles.h"
 #include "core/room/messages_int.h"
 #include "core/room/room_int.h"
 
@@ -23,25 +24,41 @@ static void sender_note(struct page *page, const struct event_row *event)
 	page->senders[page->sender_count++] = (struct sender_seen){sender, event->snapshot};
 }
 
-/* One event: shown, hidden from this user, or filtered. */
-static enum rc event_take(struct page *page, const struct event_row *event)
+/* Keeps the event if it is to be shown: it may be hidden from this user, or filtered. */
+static enum rc event_take(
+    struct page *page, const struct event_row *event, struct event_row *kept, size_t *count)
 {
-	const struct room_query *query = page->query;
 	bool visible;
 	page->scanned++;
 	page->end_pos = page->wish->backwards ? event->pos - 1 : event->pos;
 	if (page->wish->filter && !filter_allows_event(page->wish->filter, event->canonical))
 		return RC_OK;
-	TRY(room_event_visible(page->txn, query->arena, &page->view, event, &visible));
-	if (!visible)
-		return RC_OK;
-	json_put_comma(query->out);
-	TRY(room_event_put(page->txn, query->arena, query->out, &page->view, event, EVENT_FORM_CLIENT,
-	                   query->actor->device, clock_wall_ms(query->rooms->config.clock)));
-	if (page->wish->filter && page->wish->filter->lazy_load_members)
-		sender_note(page, event);
-	if (page->put++ == 0 || !page->wish->backwards)
-		page->last_snapshot = event->current;
+	TRY(room_event_visible(page->txn, page->query->arena, &page->view, event, &visible));
+	if (visible)
+		kept[(*count)++] = *event;
+	return RC_OK;
+}
+
+static enum rc events_put(struct page *page, const struct event_row *events, size_t count)
+{
+	const struct room_query *query = page->query;
+	struct bundles bundles;
+	struct event_reader reader = {
+	    .view = &page->view,
+	    .form = EVENT_FORM_CLIENT,
+	    .device = query->actor->device,
+	    .now_ms = clock_wall_ms(query->rooms->config.clock),
+	    .bundles = &bundles,
+	};
+	TRY(bundles_read(page->txn, query->arena, &page->view, events, count, &bundles));
+	for (size_t i = 0; i < count; i++) {
+		json_put_comma(query->out);
+		TRY(room_event_put_to(page->txn, query->arena, query->out, &reader, &events[i]));
+		if (page->wish->filter && page->wish->filter->lazy_load_members)
+			sender_note(page, &events[i]);
+		if (page->put++ == 0 || !page->wish->backwards)
+			page->last_snapshot = events[i].current;
+	}
 	return RC_OK;
 }
 
@@ -50,13 +67,14 @@ static enum rc events_take(struct page *page)
 	const struct messages_wish *wish = page->wish;
 	while (page->put < wish->limit && page->scanned < MESSAGES_SCAN_MAX && page->more) {
 		struct event_row *events;
-		size_t count, want = wish->limit - page->put, i = 0;
+		size_t count, kept = 0, want = wish->limit - page->put;
 		if (want > PAGE_EVENTS)
 			want = PAGE_EVENTS;
 		TRY(events_between(page->txn, page->query->arena, page->view.room.room, page->low, page->high,
 		                   wish->backwards, want, &events, &count, &page->more));
-		for (; i < count; i++)
-			TRY(event_take(page, &events[i]));
+		for (size_t i = 0; i < count; i++)
+			TRY(event_take(page, &events[i], events, &kept));
+		TRY(events_put(page, events, kept));
 		if (wish->backwards)
 			page->high = page->end_pos;
 		else

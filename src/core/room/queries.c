@@ -1,6 +1,7 @@
 #include "core/room/queries.h"
 
 #include "codec/canonical.h"
+#include "core/room/bundles.h"
 #include "core/room/room_int.h"
 
 static enum rc query_open(const struct room_query *query, struct txn_ro **ret_txn, struct room_view *ret_view)
@@ -105,7 +106,18 @@ enum rc room_event_answer(const struct room_query *query, str event_id)
 		rc = room_event_visible(txn, query->arena, &view, &event, &visible);
 	if (rc == RC_NOT_FOUND || (rc == RC_OK && !visible))
 		return fail_set(query->fail, RC_NOT_FOUND, "There is no such event, or you may not see it");
-	return rc == RC_OK ? event_put(query, txn, query->arena, &view, &event) : rc;
+	if (rc != RC_OK)
+		return rc;
+	struct bundles bundles;
+	struct event_reader reader = {
+	    .view = &view,
+	    .form = EVENT_FORM_CLIENT,
+	    .device = query->actor->device,
+	    .now_ms = clock_wall_ms(query->rooms->config.clock),
+	    .bundles = &bundles,
+	};
+	TRY(bundles_read(txn, query->arena, &view, &event, 1, &bundles));
+	return room_event_put_to(txn, query->arena, query->out, &reader, &event);
 }
 
 /* The state as it was at a position: after the newest event up to there, if that one may be seen. */

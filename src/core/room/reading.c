@@ -2,6 +2,7 @@
 #include "core/room/reading.h"
 
 #include "codec/canonical.h"
+#include "core/room/bundles.h"
 #include "core/room/visibility_int.h"
 #include "store/accounts.h"
 
@@ -65,11 +66,47 @@ static enum rc view_from_outside(struct txn_ro *txn, struct arena *arena, struct
 	return RC_OK;
 }
 
+/* An id that nobody is known by ignores nobody. */
+static enum rc ignored_add(
+    struct txn_ro *txn, str user_id, int64_t viewer, int64_t *ignored, size_t *count)
+{
+	int64_t user;
+	enum rc rc = user_nid_find(txn, user_id, &user);
+	if (rc == RC_OK && user != viewer)
+		ignored[(*count)++] = user;
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+enum rc ignored_users(
+    struct txn_ro *txn, struct arena *arena, int64_t user, struct nids *ret_ignored)
+{
+	str content, user_id;
+	json root, value;
+	*ret_ignored = (struct nids){0};
+	enum rc rc = account_data_get(txn, arena, user, 0, STR("m.ignored_user_list"), &content);
+	if (rc != RC_OK)
+		return rc == RC_NOT_FOUND ? RC_OK : rc;
+	if (json_parse(arena, content, &root, NULL) != RC_OK)
+		return arena_status(arena);
+	json users = json_get(root, STR("ignored_users"));
+	if (!json_is_object(users))
+		return RC_OK;
+	int64_t *ignored = arena_array(arena, int64_t, IGNORED_USERS_MAX);
+	TRY(arena_status(arena));
+	struct json_iter iter = json_iter(users);
+	size_t count = 0;
+	while (count < IGNORED_USERS_MAX && json_next(&iter, &user_id, &value))
+		TRY(ignored_add(txn, user_id, user, ignored, &count));
+	*ret_ignored = (struct nids){ignored, count};
+	return RC_OK;
+}
+
 enum rc room_view_of(struct txn_ro *txn, struct arena *arena, int64_t user, str room_id, struct room_view *ret_view)
 {
 	struct room_view view = {.viewer = user};
 	TRY(room_find(txn, arena, room_id, &view.room));
 	TRY(member_of(txn, arena, &view));
+	TRY(ignored_users(txn, arena, user, &view.ignored));
 	if (view.member.membership == MEMBERSHIP_JOIN) {
 		view.state_snapshot = view.room.snapshot;
 		view.joined_until = view.state_until_pos = view.until_pos = INT64_MAX;
@@ -103,8 +140,8 @@ static str content_of(str canonical)
 }
 
 /*
- * What stood in the place of a state event before, if the viewer may see it. Their own memberships they were told when
- * they came, invites and knocks in stripped form.
+ * What stood in the place of a state event before: its id, and its content if the viewer may see it. Their own
+ * memberships they were told when they came, invites and knocks in stripped form.
  */
 static enum rc replaced_read(struct txn_ro *txn, struct arena *arena, const struct room_view *view,
                              const struct event_row *event, struct event_unsigned *data)
@@ -114,26 +151,13 @@ static enum rc replaced_read(struct txn_ro *txn, struct arena *arena, const stru
 	if (!event->is_state || event->replaced == 0)
 		return RC_OK;
 	TRY(event_get(txn, arena, event->replaced, &before));
+	data->replaces_state = before.event_id;
 	if (!event_is_viewers_own(event, view->member.user_id))
 		TRY(room_event_visible(txn, arena, view, &before, &visible));
 	if (!visible)
 		return RC_OK;
 	data->prev_content = content_of(before.canonical);
-	data->replaces_state = before.event_id;
 	return user_id_of(txn, arena, before.sender, &data->prev_sender);
-}
-
-static enum rc redaction_read(struct txn_ro *txn, struct arena *arena, str room_id, const struct event_row *event,
-                              struct event_unsigned *data)
-{
-	if (event->redacted_by == 0)
-		return RC_OK;
-	struct event_row redaction;
-	struct buf buf;
-	TRY(event_get(txn, arena, event->redacted_by, &redaction));
-	buf_init(&buf, arena, EVENT_FORM_MAX_BYTES);
-	event_put_client(&buf, redaction.canonical, redaction.event_id, room_id, EVENT_FORM_CLIENT, NULL);
-	return buf_finish(&buf, &data->redacted_because);
 }
 
 /* Peers choose origin_server_ts, from the least to the greatest integer. */
@@ -143,21 +167,59 @@ static int64_t age_of(const struct event_row *event, int64_t now_ms)
 	return now_ms > ts_ms ? now_ms - ts_ms : 0;
 }
 
+/* What every event has of it. */
+static enum rc unsigned_read(struct txn_ro *txn, struct arena *arena,
+    const struct event_reader *reader, const struct event_row *event, struct event_unsigned *data)
+{
+	enum membership membership;
+	data->age_ms = age_of(event, reader->now_ms);
+	if (reader->device != 0 && reader->device == event->txn_device)
+		data->transaction_id = event->txn_id;
+	TRY(viewer_membership_at(txn, arena, reader->view, event, &membership));
+	data->membership =
+	    membership == MEMBERSHIP_NONE ? STR("leave") : membership_text(membership);
+	return RC_OK;
+}
+
+/* Its own unsigned part is short: what it redacts is known. */
+static enum rc redaction_read(struct txn_ro *txn, struct arena *arena,
+    const struct event_reader *reader, const struct event_row *event, struct event_unsigned *data)
+{
+	if (event->redacted_by == 0)
+		return RC_OK;
+	struct event_row redaction;
+	struct event_unsigned redaction_data = {0};
+	struct buf buf;
+	TRY(event_get(txn, arena, event->redacted_by, &redaction));
+	TRY(unsigned_read(txn, arena, reader, &redaction, &redaction_data));
+	buf_init(&buf, arena, EVENT_FORM_MAX_BYTES);
+	event_put_client(&buf, redaction.canonical, redaction.event_id, reader->view->room.room_id,
+	    reader->form, &redaction_data);
+	return buf_finish(&buf, &data->redacted_because);
+}
+
+enum rc room_event_put_to(struct txn_ro *txn, struct arena *arena, struct buf *out,
+    const struct event_reader *reader, const struct event_row *event)
+{
+	struct event_unsigned data = {0};
+	str room_id = reader->view->room.room_id;
+	if (reader->form == EVENT_FORM_STRIPPED) {
+		event_put_client(
+		    out, event->canonical, event->event_id, room_id, reader->form, NULL);
+		return buf_status(out);
+	}
+	TRY(unsigned_read(txn, arena, reader, event, &data));
+	TRY(replaced_read(txn, arena, reader->view, event, &data));
+	TRY(redaction_read(txn, arena, reader, event, &data));
+	TRY(bundle_json(txn, arena, reader, event->event, &data.relations));
+	event_put_client(out, event->canonical, event->event_id, room_id, reader->form, &data);
+	return buf_status(out);
+}
+
 enum rc room_event_put(struct txn_ro *txn, struct arena *arena, struct buf *out, const struct room_view *view,
                        const struct event_row *event, enum event_form form, int64_t device, int64_t now_ms)
 {
-	struct event_unsigned data = {.age_ms = age_of(event, now_ms)};
-	if (form == EVENT_FORM_STRIPPED) {
-		event_put_client(out, event->canonical, event->event_id, view->room.room_id, form, NULL);
-		return buf_status(out);
-	}
-	if (device != 0 && device == event->txn_device)
-		data.transaction_id = event->txn_id;
-	TRY(replaced_read(txn, arena, view, event, &data));
-	TRY(redaction_read(txn, arena, view->room.room_id, event, &data));
-	enum membership membership;
-	TRY(viewer_membership_at(txn, arena, view, event, &membership));
-	data.membership = membership == MEMBERSHIP_NONE ? STR("leave") : membership_text(membership);
-	event_put_client(out, event->canonical, event->event_id, view->room.room_id, form, &data);
-	return buf_status(out);
+	struct event_reader reader = {
+	    .view = view, .form = form, .device = device, .now_ms = now_ms};
+	return room_event_put_to(txn, arena, out, &reader, event);
 }

@@ -253,6 +253,7 @@ static enum rc reception_write(struct txn_rw *txn, void *arg, struct fail *fail)
 	(void)fail;
 	insert->generation = -1;
 	insert->members = &job->members;
+	insert->is_foreign = true;
 	TRY(user_nid_make(txn, news->sender, &insert->sender));
 	if (job->was_outlier)
 		return event_place_outlier(txn, insert, &news->event, &news->pos);

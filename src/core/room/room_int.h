@@ -263,6 +263,9 @@ MUST_CHECK enum rc check_power_levels(struct build *build, json content);
 MUST_CHECK enum rc check_redaction(struct build *build, struct event_request *request, json content,
                                    str *ret_redacted_canonical);
 
+/* check_relation.c: RC_UNKNOWN_400: no thread begins there; RC_DUPLICATE_ANNOTATION. */
+MUST_CHECK enum rc check_relation(struct build *build, const struct event_request *request, json content);
+
 /* membership.c */
 MUST_CHECK enum rc membership_check(struct event_op *op, struct build *build, struct event_request *request,
                                     json content);

@@ -199,6 +199,7 @@ static enum rc request_check(struct event_op *op, struct build *build, struct ev
 	request->parsed = content;
 	TRY(marker_refuse(request->type, content, op->fail));
 	TRY(type_check(op, build, request, content));
+	TRY(check_relation(build, request, content));
 	if (!request->is_state || op->settled)
 		return RC_OK;
 	return state_same(op, build, request, content);

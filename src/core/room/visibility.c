@@ -51,6 +51,24 @@ enum rc visibility_at(struct txn_ro *txn, struct arena *scratch, int64_t snapsho
 	return arena_status(scratch);
 }
 
+enum rc visibility_is_open_since(struct txn_ro *txn, struct arena *scratch,
+    const struct room_view *view, const struct event_row *event, bool *ret_open)
+{
+	str type = STR("m.room.history_visibility");
+	struct event_row then, now;
+	*ret_open = false;
+	enum rc rc = state_event(txn, scratch, event->snapshot, type, STR_EMPTY, &then);
+	enum rc rc_now = state_event(txn, scratch, view->room.snapshot, type, STR_EMPTY, &now);
+	if ((rc != RC_OK && rc != RC_NOT_FOUND) || (rc_now != RC_OK && rc_now != RC_NOT_FOUND))
+		return rc != RC_OK && rc != RC_NOT_FOUND ? rc : rc_now;
+	if (rc != rc_now || (rc == RC_OK && then.event != now.event))
+		return RC_OK;
+	enum history_visibility visibility =
+	    rc == RC_OK ? visibility_in(scratch, now.canonical) : VISIBILITY_SHARED;
+	*ret_open = visibility == VISIBILITY_SHARED || visibility == VISIBILITY_WORLD_READABLE;
+	return arena_status(scratch);
+}
+
 enum rc join_end_find(struct txn_ro *txn, struct arena *scratch, int64_t member_event, struct join_end *ret_end)
 {
 	struct event_row now, before;
@@ -148,6 +166,15 @@ static enum rc allowed_by_before(struct txn_ro *txn, struct arena *scratch, cons
 	return arena_status(scratch);
 }
 
+/* Client-Server API, "Ignoring Users". */
+static bool is_ignored(const struct room_view *view, int64_t sender)
+{
+	for (size_t i = 0; i < view->ignored.n; i++)
+		if (view->ignored.p[i] == sender)
+			return true;
+	return false;
+}
+
 enum rc room_event_visible(struct txn_ro *txn, struct arena *scratch, const struct room_view *view,
                            const struct event_row *event, bool *ret_visible)
 {
@@ -156,6 +183,8 @@ enum rc room_event_visible(struct txn_ro *txn, struct arena *scratch, const stru
 	*ret_visible = false;
 	if (event->verdict != EVENT_ACCEPTED || event->is_outlier || event->pos == 0)
 		return RC_OK; /* clients never hear of those */
+	if (!event->is_state && is_ignored(view, event->sender))
+		return RC_OK;
 	*ret_visible = membership_is_known(view, event) && view->member.membership == MEMBERSHIP_JOIN;
 	if (*ret_visible)
 		return RC_OK;

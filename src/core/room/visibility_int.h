@@ -7,6 +7,8 @@
  *   GET …/messages                       messages.c, each            of lazy members: at a visible event of theirs
  *   GET …/context/{eventId}              context.c, each             at the last event that is shown
  *   GET …/event/{eventId}                queries.c                   -
+ *   GET …/relations/…, …/threads         relations.c, each           -
+ *   m.relations of unsigned everywhere   bundles.c, each; a thread that is visible as a whole by its first event
  *   GET …/state, …/state/{type}/{key}    -                           view.state_snapshot: now, or at the leave
  *   GET …/members                        queries.c, the one at `at`  the same; with `at`: at that event
  *   GET …/joined_members                 -                           now; for the joined
@@ -34,6 +36,13 @@ enum history_visibility {
 
 MUST_CHECK enum rc visibility_at(struct txn_ro *txn, struct arena *scratch, int64_t snapshot,
                                  enum history_visibility *ret_visibility);
+
+/*
+ * Whether the room's history has been shared or open to the world, by the same event of the state, from `event` until
+ * now: who sees that one sees all later ones, up to view.until_pos.
+ */
+MUST_CHECK enum rc visibility_is_open_since(struct txn_ro *txn, struct arena *scratch, const struct room_view *view,
+                                            const struct event_row *event, bool *ret_open);
 
 /* The event that ended a user's last join. */
 struct join_end {

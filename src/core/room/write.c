@@ -6,6 +6,7 @@
  * LINK_FAILED there, or a nid that the room's head does not have, and the follower fails with RC_CONFLICT.
  */
 #include "core/room/room_int.h"
+#include "matrix/relation.h"
 
 static struct chain_link *link_new_locked(struct shard *shard)
 {
@@ -69,6 +70,19 @@ static void member_fill(struct room_write *write, const struct event *event)
 	write->news.membership = insert->membership;
 }
 
+static void relation_fill(struct event_insert *insert, const struct event *event)
+{
+	struct relation relation;
+	if (!relation_of(event->content, &relation))
+		return;
+	insert->relation = (struct relation_insert){
+	    .parent = relation.parent,
+	    .rel_type = relation.rel_type,
+	    .fits = !str_eq(relation.rel_type, STR("m.replace")) ||
+		    replacement_fits(event->type, event->is_state, event->content),
+	};
+}
+
 void write_fill_event(struct room_write *write, int64_t room, str room_id, const struct event *event)
 {
 	write->insert = (struct event_insert){
@@ -94,6 +108,7 @@ void write_fill_event(struct room_write *write, int64_t room, str room_id, const
 	};
 	if (event->is_state && str_eq(event->type, STR("m.room.member")))
 		member_fill(write, event);
+	relation_fill(&write->insert, event);
 }
 
 void write_fill(struct room_write *write, const struct build *build, const struct event *event,

@@ -63,10 +63,15 @@ static enum rc put_whole_event(struct sync_run *run, struct arena *scratch, stru
     const struct room_view *view, const struct event_row *event)
 {
 	const struct filter *filter = run->request->filter;
-	enum event_form form =
-	    filter && filter->federation_format ? EVENT_FORM_FEDERATION : EVENT_FORM_SYNC;
-	return room_event_put(
-	    run->txn, scratch, out, view, event, form, run->request->session->device, run->now_ms);
+	struct event_reader reader = {
+	    .view = view,
+	    .form =
+		filter && filter->federation_format ? EVENT_FORM_FEDERATION : EVENT_FORM_SYNC,
+	    .device = run->request->session->device,
+	    .now_ms = run->now_ms,
+	    .bundles = run->bundles,
+	};
+	return room_event_put_to(run->txn, scratch, out, &reader, event);
 }
 
 enum rc sync_put_event(struct sync_run *run, struct arena *scratch, const struct room_view *view,

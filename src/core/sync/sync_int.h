@@ -42,6 +42,7 @@ struct sync_run {
 	struct account_data_row *account_data_ever; /* when a room is new to the user: all there is */
 	size_t account_data_ever_count;
 	struct buf *out;
+	const struct bundles *bundles; /* of the events that are being written; NULL: they have none */
 };
 
 void sync_put_typed_content(struct buf *out, str type, str content); /* {"content", "type"} */

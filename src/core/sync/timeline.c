@@ -1,4 +1,5 @@
 /* The timeline of a room in /sync: its newest visible events since the token. */
+#include "core/room/bundles.h"
 #include "core/sync/sync_int.h"
 
 enum {
@@ -128,13 +129,29 @@ enum rc sync_timeline_read(struct sync_run *run, const struct sync_room *room, s
 	return RC_OK;
 }
 
+/* Aggregations only where children may be missing (Client-Server API, "Aggregations of child events"). */
+static enum rc put_events(
+    struct sync_run *run, const struct sync_room *room, const struct sync_timeline *timeline)
+{
+	struct bundles bundles;
+	if (timeline->limited) {
+		TRY(bundles_read(run->txn, run->arena, &room->view, timeline->events,
+		    timeline->count, &bundles));
+		run->bundles = &bundles;
+	}
+	enum rc rc = RC_OK;
+	for (size_t i = 0; i < timeline->count && rc == RC_OK; i++)
+		rc = sync_put_event(run, run->arena, &room->view, &timeline->events[i]);
+	run->bundles = NULL;
+	return rc;
+}
+
 enum rc sync_put_timeline(struct sync_run *run, const struct sync_room *room, const struct sync_timeline *timeline)
 {
 	struct buf *out = run->out;
 	json_put_key(out, STR("timeline"));
 	buf_put(out, STR("{\"events\":["));
-	for (size_t i = 0; i < timeline->count; i++)
-		TRY(sync_put_event(run, run->arena, &room->view, &timeline->events[i]));
+	TRY(put_events(run, room, timeline));
 	buf_put(out, STR("],\"limited\":"));
 	buf_put(out, timeline->limited ? STR("true") : STR("false"));
 	json_put_key(out, STR("prev_batch"));
