@@ -14,6 +14,18 @@ void queue_destroy(struct queue *queue)
 	lock_destroy(&queue->mu);
 }
 
+/*
+ * One is woken at a time. What is put while it is on its way may be taken by it or by those that are awake, and each wake
+ * costs a system call and a change of threads. True: the caller signals when it has dropped the lock.
+ */
+static bool must_wake_locked(struct queue *queue) REQUIRES(queue->mu)
+{
+	if (!queue->first || queue->waiting == 0 || queue->waking)
+		return false;
+	queue->waking = true;
+	return true;
+}
+
 bool queue_put(struct queue *queue, struct queue_link *link)
 {
 	link->next = NULL;
@@ -24,7 +36,7 @@ bool queue_put(struct queue *queue, struct queue_link *link)
 		queue->end = &link->next;
 		queue->count++;
 	}
-	bool wake = open && queue->waiting > 0;
+	bool wake = must_wake_locked(queue);
 	lock_drop(&queue->mu);
 	if (wake)
 		cond_signal(&queue->filled);
@@ -49,6 +61,7 @@ static void wait_filled_locked(struct queue *queue) REQUIRES(queue->mu)
 		queue->waiting++;
 		cond_wait(&queue->filled, &queue->mu);
 		queue->waiting--;
+		queue->waking = false;
 	}
 }
 
@@ -57,7 +70,10 @@ struct queue_link *queue_take(struct queue *queue)
 	lock_take(&queue->mu);
 	wait_filled_locked(queue);
 	struct queue_link *link = pop_locked(queue);
+	bool wake = must_wake_locked(queue);
 	lock_drop(&queue->mu);
+	if (wake)
+		cond_signal(&queue->filled);
 	return link;
 }
 

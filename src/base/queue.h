@@ -21,7 +21,8 @@ struct queue {
 	struct queue_link *first GUARDED_BY(mu);
 	struct queue_link **end GUARDED_BY(mu);
 	size_t count GUARDED_BY(mu);
-	size_t waiting GUARDED_BY(mu); /* takers asleep */
+	size_t waiting GUARDED_BY(mu); /* takers asleep, or woken and not yet back */
+	bool waking GUARDED_BY(mu);    /* one of them was woken, and will wake the next if there is more than it takes */
 	bool closed GUARDED_BY(mu);
 };
 
