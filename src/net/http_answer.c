@@ -57,18 +57,22 @@ static struct MHD_Response *response_make(const struct http_response *r)
 	return response;
 }
 
-void http_answer(struct http_request *request, const struct http_response *response)
+void http_answer_make(struct http_request *request, const struct http_response *response)
 {
-	struct MHD_Response *made = response_make(response);
-	request->response = made;
+	request->response = response_make(response);
 	request->status = response->status;
 	request->answer_body = response->body;
+}
+
+void http_answer(struct http_request *request, const struct http_response *response)
+{
+	request->transport->answer(request, response);
 	unsigned before = __atomic_fetch_or(&request->state, REQ_ANSWERED, __ATOMIC_ACQ_REL);
 	ASSERT((before & REQ_ANSWERED) == 0);
 	if ((before & REQ_DETACHED) != 0)
 		http_request_finish(request); /* the connection is gone; only we are left */
 	else if ((before & (REQ_LOOP | REQ_RUN | REQ_ABANDONED)) == 0)
-		http_resume(request);
+		request->transport->resume(request);
 	/* In on_head and in `run` the thread that called them goes on with it when they return. */
 }
 
@@ -77,7 +81,7 @@ enum MHD_Result http_answer_queue(struct http_request *request)
 	struct MHD_Response *response = TAKE(request->response);
 	if (!response) /* no memory to build it with */
 		return http_own_queue(request, OWN_NO_MEMORY);
-	struct http_server *server = request->conn->server;
+	struct http_server *server = request->server;
 	if (http_is_stopping(server))
 		(void)MHD_add_response_header(response, "Connection", "close");
 	COUNT_ADD(server->counters.bytes_out, request->answer_body.n);
@@ -89,7 +93,7 @@ enum MHD_Result http_answer_queue(struct http_request *request)
 
 enum MHD_Result http_own_queue(struct http_request *request, enum own_answer which)
 {
-	struct http_server *server = request->conn->server;
+	struct http_server *server = request->server;
 	const struct own *own = &server->own[which];
 	COUNT_ADD(server->counters.bytes_out, own->body.n);
 	return MHD_queue_response(request->conn->mhd, (unsigned)own->status, own->response);

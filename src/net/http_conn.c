@@ -195,6 +195,8 @@ static struct http_conn *slot_take(struct http_server *server)
 		memset(conn, 0, sizeof *conn);
 		conn->server = server;
 		conn->request.conn = conn; /* on the list others look at it */
+		conn->request.server = server;
+		conn->request.transport = &http_over_connection;
 		conn->next = server->open_conns;
 		if (conn->next)
 			conn->next->link = &conn->next;
@@ -257,6 +259,16 @@ void http_conn_notify(void *cls, struct MHD_Connection *mhd, void **socket_conte
 		*socket_context = conn_open(cls, mhd);
 	else if (*socket_context)
 		conn_close(*socket_context);
+}
+
+bool http_conns_any(struct http_server *server, bool (*is)(const struct http_request *request))
+{
+	bool any = false;
+	lock_take(&server->conns_mu);
+	for (struct http_conn *conn = server->open_conns; conn && !any; conn = conn->next)
+		any = is(&conn->request);
+	lock_drop(&server->conns_mu);
+	return any;
 }
 
 void http_conns_each(struct http_server *server, void (*visit)(struct http_request *request))

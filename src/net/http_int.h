@@ -5,7 +5,7 @@
  * while the answer is sent; a lane thread during `run`; nobody while it is parked or held. libmicrohttpd sees
  * the connection as suspended from dispatch to http_answer(), and each suspension ends in exactly one
  * MHD_resume_connection(). `state` says where the request is; whoever moves it out of PARKED or HELD
- * has it.
+ * has it. An injected request (http_inject.c) has no connection: who brings it is its loop thread.
  */
 #ifndef EXEUNT_NET_HTTP_INT_H
 #define EXEUNT_NET_HTTP_INT_H
@@ -41,6 +41,7 @@ enum {
 	REQ_GONE = 1 << 8,      /* will not be answered: the client left or the server stops */
 	REQ_ABANDONED = 1 << 9, /* was held when the server stopped: whoever answers it ends it */
 	REQ_DETACHED = 1 << 10, /* abandoned, and its connection is closed */
+	REQ_AGAIN = 1 << 11,    /* http_run_again() since this run held it */
 };
 
 /* What a connection is doing, as the timer thread must know it. */
@@ -54,9 +55,22 @@ enum conn_phase {
 
 struct http_conn;
 
-/* One for each connection, used again for each request on it: HTTP/1.1 has one at a time. */
+/* How a request came, and how its answer goes. */
+struct http_transport {
+	str (*header)(struct http_request *request, const char *name);
+	str (*header_joined)(struct http_request *request, const char *name);
+	str (*peer_address)(struct http_request *request);
+	/* Keeps the answer, on the thread of http_answer(). */
+	void (*answer)(struct http_request *request, const struct http_response *response);
+	/* The lanes are through with it, which is ANSWERED, GONE or ABANDONED; it may be no more on return. */
+	void (*resume)(struct http_request *request);
+};
+
+/* One for each connection, used again for each request on it: HTTP/1.1 has one at a time. Or injected. */
 struct http_request {
-	struct http_conn *conn;
+	struct http_conn *conn;    /* NULL: injected */
+	struct http_server *server;
+	const struct http_transport *transport;
 	unsigned state;            /* REQ_*; atomic */
 	/* From here on all is cleared between two requests. */
 	struct queue_link link;    /* on the lane's queue */
@@ -148,6 +162,10 @@ struct http_server {
 	struct timers timers;
 	struct lane lanes[LANE_COUNT];
 	struct own own[OWN_COUNT];
+	struct lock injected_mu;
+	struct http_injected *injected GUARDED_BY(injected_mu);      /* all that were ever used */
+	struct http_injected *injected_free GUARDED_BY(injected_mu);
+	size_t injected_count GUARDED_BY(injected_mu);
 	struct lock conns_mu;
 	struct http_conn *open_conns GUARDED_BY(conns_mu);
 	struct http_conn *free_conns GUARDED_BY(conns_mu);
@@ -167,8 +185,7 @@ struct http_server {
 #define COUNT_SUB(counter, n) ((void)__atomic_fetch_sub(&(counter), (uint64_t)(n), __ATOMIC_RELAXED))
 
 /* http_listen.c: a listening socket, and the port it got. */
-MUST_CHECK enum rc http_listen(const struct http_config *config, int *ret_fd, uint16_t *ret_port,
-                               struct fail *fail);
+MUST_CHECK enum rc http_listen(str host, uint16_t port, int *ret_fd, uint16_t *ret_port, struct fail *fail);
 /* Numeric; IPv4 in IPv6 is shown as IPv4; empty for other families. `size` >= INET6_ADDRSTRLEN. */
 void http_address_text(const struct sockaddr *address, char *ret_text, size_t size);
 
@@ -188,8 +205,9 @@ enum conn_phase http_conn_phase(const struct http_conn *conn);
 /* Answers on the bare socket and reads on for a while. Loop thread; see http_conn.c for the why. */
 void http_conn_refuse(struct http_conn *conn, struct MHD_Response *response, int status, str body);
 void http_conns_each(struct http_server *server, void (*visit)(struct http_request *request));
+bool http_conns_any(struct http_server *server, bool (*is)(const struct http_request *request));
 
-/* http_request.c: libmicrohttpd's callbacks. */
+/* http_request.c: libmicrohttpd's callbacks, and what injected requests share with those of connections. */
 void *http_on_uri(void *cls, const char *uri, struct MHD_Connection *mhd);
 enum MHD_Result http_on_call(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
                              const char *version, const char *data, size_t *data_bytes, void **context);
@@ -197,6 +215,15 @@ void http_on_completed(void *cls, struct MHD_Connection *mhd, void **context,
                        enum MHD_RequestTerminationCode code);
 void http_server_unref(struct http_server *server); /* http_server.c */
 void http_request_finish(struct http_request *request); /* on_end and release */
+void http_active_end(struct http_server *server);       /* one request less is between head and end */
+enum http_method http_method_parse(str text);
+
+/* http_fields.c */
+extern const struct http_transport http_over_connection;
+
+/* http_inject.c */
+void http_injected_each(struct http_server *server, void (*visit)(struct http_request *request));
+void http_injected_free(struct http_server *server);    /* none is under way */
 
 /* http_body.c */
 bool http_body_framing(struct http_request *request);  /* false: contradictory or unknown framing */
@@ -205,6 +232,7 @@ bool http_body_expected(const struct http_request *request);
 MUST_CHECK enum rc http_body_add(struct http_request *request, const char *data, size_t n);
 
 /* http_answer.c */
+void http_answer_make(struct http_request *request, const struct http_response *response); /* for a connection */
 MUST_CHECK enum rc http_own_make(struct http_server *server);
 void http_own_free(struct http_server *server);
 enum MHD_Result http_own_queue(struct http_request *request, enum own_answer own);
@@ -214,13 +242,14 @@ str http_answer_raw(struct arena *arena, const struct clock *clock, struct MHD_R
                     int status, str body);
 
 /* http_lanes.c */
+void http_lanes_init(struct http_server *server);
 MUST_CHECK enum rc http_lanes_start(struct http_server *server);
 void http_lanes_stop(struct http_server *server);    /* joins the threads */
-void http_lanes_release(struct http_server *server);
+void http_lanes_release(struct http_server *server); /* nobody puts any more */
 bool http_lane_is_full(const struct http_request *request);
 void http_lane_dispatch(struct http_request *request); /* the connection is suspended */
-void http_peer_gone(struct http_request *request);     /* timer thread: ends it if it is parked */
+void http_peer_gone(struct http_request *request);     /* ends it if it is parked */
 void http_give_up(struct http_request *request);       /* stop: ends what is parked or held */
-void http_resume(struct http_request *request);
+bool http_is_on_lane(const struct http_request *request); /* or on its way there */
 
 #endif

@@ -32,23 +32,15 @@ static unsigned state_of(const struct http_request *request)
 	return __atomic_load_n(&request->state, __ATOMIC_ACQUIRE);
 }
 
-/* The loop thread calls http_on_call() again, which finds out from `state` what to do. */
-void http_resume(struct http_request *request)
-{
-	struct http_loop *loop = request->conn->loop;
-	MHD_resume_connection(request->conn->mhd);
-	http_loop_wake(loop); /* the request may be gone by now */
-}
-
 static void set_gone(struct http_request *request)
 {
 	__atomic_store_n(&request->state, REQ_GONE, __ATOMIC_RELEASE);
-	http_resume(request);
+	request->transport->resume(request);
 }
 
 static void enqueue(struct http_request *request)
 {
-	struct lane *lane = &request->conn->server->lanes[request->lane];
+	struct lane *lane = &request->server->lanes[request->lane];
 	__atomic_fetch_add(&lane->depth, 1, __ATOMIC_RELAXED);
 	if (!queue_put(&lane->queue, &request->link)) {
 		__atomic_fetch_sub(&lane->depth, 1, __ATOMIC_RELAXED);
@@ -58,7 +50,7 @@ static void enqueue(struct http_request *request)
 
 bool http_lane_is_full(const struct http_request *request)
 {
-	const struct lane *lane = &request->conn->server->lanes[request->lane];
+	const struct lane *lane = &request->server->lanes[request->lane];
 	return __atomic_load_n(&lane->depth, __ATOMIC_RELAXED) >= lane_queue_max[request->lane];
 }
 
@@ -74,7 +66,7 @@ static bool leave_parked(struct http_request *request, unsigned next)
 	unsigned seen = REQ_PARKED;
 	if (!state_swap(request, &seen, next))
 		return false;
-	COUNT_SUB(request->conn->server->counters.parked, 1);
+	COUNT_SUB(request->server->counters.parked, 1);
 	return true;
 }
 
@@ -98,29 +90,57 @@ void http_wake(struct http_request *request)
 void http_peer_gone(struct http_request *request)
 {
 	if (leave_parked(request, REQ_GONE))
-		http_resume(request);
+		request->transport->resume(request);
 }
 
 /* A held request is another thread's, which still reads it; its memory stays until that thread answers. */
 void http_give_up(struct http_request *request)
 {
 	if (leave_parked(request, REQ_GONE)) {
-		http_resume(request);
+		request->transport->resume(request);
 		return;
 	}
 	unsigned seen = REQ_HELD;
-	struct http_server *server = request->conn->server;
+	struct http_server *server = request->server;
 	__atomic_fetch_add(&server->refs, 1, __ATOMIC_RELAXED);
 	if (state_swap(request, &seen, REQ_HELD | REQ_ABANDONED))
-		http_resume(request);
+		request->transport->resume(request);
 	else
 		__atomic_fetch_sub(&server->refs, 1, __ATOMIC_RELAXED);
+}
+
+bool http_is_on_lane(const struct http_request *request)
+{
+	return (state_of(request) & REQ_RUN) != 0;
 }
 
 void http_hold(struct http_request *request)
 {
 	unsigned before = __atomic_fetch_or(&request->state, REQ_HOLD, __ATOMIC_ACQ_REL);
 	ASSERT((before & REQ_RUN) != 0 && (before & REQ_PARK) == 0);
+}
+
+/* Whoever held it calls this in place of http_answer(): nobody else leaves HELD, but for a server that stops. */
+void http_run_again(struct http_request *request)
+{
+	unsigned seen = state_of(request);
+	for (;;) {
+		if ((seen & REQ_RUN) != 0) {
+			if (state_swap(request, &seen, seen | REQ_AGAIN))
+				return; /* the run that held it has not returned: after_run() goes on */
+		} else if (seen == REQ_HELD) {
+			if (state_swap(request, &seen, REQ_RUN)) {
+				enqueue(request);
+				return;
+			}
+		} else {
+			break;
+		}
+	}
+	ASSERT((seen & REQ_ABANDONED) != 0);
+	unsigned before = __atomic_fetch_or(&request->state, REQ_ANSWERED, __ATOMIC_ACQ_REL);
+	if ((before & REQ_DETACHED) != 0)
+		http_request_finish(request);
 }
 
 void http_park(struct http_request *request, int64_t deadline_mono_ms)
@@ -140,7 +160,7 @@ static int64_t park_timer_fired(struct timer *timer, int64_t now_ms)
 /* Once for each request: a handler that parks again although it was told keeps its deadline. */
 static bool must_hear_of_stop(struct http_request *request)
 {
-	if (request->stop_told || !http_is_stopping(request->conn->server))
+	if (request->stop_told || !http_is_stopping(request->server))
 		return false;
 	request->stop_told = true;
 	return true;
@@ -149,7 +169,7 @@ static bool must_hear_of_stop(struct http_request *request)
 /* The timer is armed before anybody can see the request as parked, since after that it may be gone. */
 static bool try_park(struct http_request *request, unsigned *seen)
 {
-	struct http_server *server = request->conn->server;
+	struct http_server *server = request->server;
 	if (!request->park_armed) {
 		request->park_armed = true;
 		request->park_timer.fire = park_timer_fired;
@@ -169,13 +189,19 @@ static void after_run(struct http_request *request)
 	for (;;) {
 		if ((seen & REQ_ANSWERED) != 0) {
 			__atomic_store_n(&request->state, REQ_ANSWERED, __ATOMIC_RELEASE);
-			http_resume(request);
+			request->transport->resume(request);
 			return;
 		}
 		if ((seen & REQ_PARK) == 0) {
 			ASSERT((seen & REQ_HOLD) != 0); /* `run` ended without an outcome */
-			if (state_swap(request, &seen, REQ_HELD))
+			if ((seen & REQ_AGAIN) != 0) {
+				if (state_swap(request, &seen, REQ_RUN)) {
+					enqueue(request);
+					return;
+				}
+			} else if (state_swap(request, &seen, REQ_HELD)) {
 				return;
+			}
 		} else if ((seen & REQ_WOKEN) != 0 || must_hear_of_stop(request)) {
 			if (state_swap(request, &seen, REQ_RUN)) {
 				enqueue(request);
@@ -214,12 +240,16 @@ static void *lane_main(void *arg)
 	return NULL;
 }
 
-enum rc http_lanes_start(struct http_server *server)
+void http_lanes_init(struct http_server *server)
 {
 	for (size_t i = 0; i < LANE_COUNT; i++) {
 		server->lanes[i].server = server;
 		queue_init(&server->lanes[i].queue);
 	}
+}
+
+enum rc http_lanes_start(struct http_server *server)
+{
 	for (size_t i = 0; i < LANE_COUNT; i++) {
 		struct lane *lane = &server->lanes[i];
 		unsigned wanted = server->config.lane_threads[i];
@@ -243,7 +273,7 @@ void http_lanes_stop(struct http_server *server)
 	}
 }
 
-/* Apart from the stop: until no request is parked, a wake may still put (and be refused). */
+/* Apart from the stop: a wake, or a link, may still put (and be refused). */
 void http_lanes_release(struct http_server *server)
 {
 	for (size_t i = 0; i < LANE_COUNT; i++)

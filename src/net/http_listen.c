@@ -82,20 +82,19 @@ static uint16_t bound_port(int fd)
 	return ntohs(a.u.any.sa_family == AF_INET6 ? a.u.v6.sin6_port : a.u.v4.sin_port);
 }
 
-enum rc http_listen(const struct http_config *config, int *ret_fd, uint16_t *ret_port,
-                    struct fail *fail)
+enum rc http_listen(str host, uint16_t port, int *ret_fd, uint16_t *ret_port, struct fail *fail)
 {
 	struct address address;
-	if (!address_parse(config->listen_host, config->listen_port, &address))
+	if (!address_parse(host, port, &address))
 		return fail_set(fail, RC_INVALID_PARAM, "\"%.*s\" is no numeric IPv4 or IPv6 address",
-		                STR_ARG(config->listen_host));
+		                STR_ARG(host));
 	int fd = socket(address.u.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return fail_set(fail, rc_of_errno(errno), "no socket: %s", strerror(errno));
 	enum rc rc = bind_and_listen(fd, &address);
 	if (rc != RC_OK) {
-		fail_set(fail, rc, "cannot listen on %.*s port %u: %s", STR_ARG(config->listen_host),
-		         (unsigned)config->listen_port, strerror(errno));
+		fail_set(fail, rc, "cannot listen on %.*s port %u: %s", STR_ARG(host),
+		         (unsigned)port, strerror(errno));
 		close(fd);
 		return rc;
 	}

@@ -4,7 +4,6 @@
  * all is there (and again after each resume), and http_on_completed() at the end, however it comes.
  */
 #include "base/assert.h"
-#include "base/buf.h"
 #include "net/http_int.h"
 
 #include <string.h>
@@ -22,7 +21,7 @@ static const struct {
 	{STR_INIT("PATCH"), HTTP_PATCH},
 };
 
-static enum http_method method_parse(str text)
+enum http_method http_method_parse(str text)
 {
 	for (size_t i = 0; i < COUNT_OF(methods); i++)
 		if (str_eq(text, methods[i].text))
@@ -55,7 +54,7 @@ static enum MHD_Result refuse(struct http_request *request, enum own_answer whic
 {
 	if (!http_body_expected(request) || request->expects_continue)
 		return http_own_queue(request, which);
-	struct own *own = &request->conn->server->own[which];
+	struct own *own = &request->server->own[which];
 	http_conn_refuse(request->conn, own->response, own->status, own->body);
 	return MHD_YES;
 }
@@ -83,7 +82,7 @@ static enum MHD_Result answered_early(struct http_request *request)
 
 static enum MHD_Result ask_handler(struct http_request *request)
 {
-	const struct http_handler *handler = &request->conn->server->config.handler;
+	const struct http_handler *handler = &request->server->config.handler;
 	size_t body_max_bytes = 0;
 	request->lane = LANE_DB;
 	request->begun = true;
@@ -107,7 +106,7 @@ static enum MHD_Result on_head_complete(struct http_request *request, const char
 	COUNT_ADD(server->counters.requests, 1);
 	request->id = __atomic_add_fetch(&server->next_id, 1, __ATOMIC_RELAXED);
 	request->method_text = str_of(method);
-	request->method = method_parse(request->method_text);
+	request->method = http_method_parse(request->method_text);
 	request->head_bytes = MHD_get_connection_info(
 		conn->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
 	COUNT_ADD(server->counters.bytes_in, request->head_bytes);
@@ -187,7 +186,7 @@ enum MHD_Result http_on_call(void *cls, struct MHD_Connection *mhd, const char *
 	return on_body(request, data, n);
 }
 
-static void active_end(struct http_server *server)
+void http_active_end(struct http_server *server)
 {
 	if (__atomic_sub_fetch(&server->active, 1, __ATOMIC_ACQ_REL) > 0 || !http_is_stopping(server))
 		return;
@@ -198,8 +197,7 @@ static void active_end(struct http_server *server)
 
 void http_request_finish(struct http_request *request)
 {
-	struct http_conn *conn = request->conn;
-	struct http_server *server = conn->server;
+	struct http_server *server = request->server;
 	if (request->begun && server->config.handler.on_end)
 		server->config.handler.on_end(server->config.handler.self, request);
 	if (request->response)
@@ -210,7 +208,7 @@ void http_request_finish(struct http_request *request)
 		arena_release(&arena);
 	else
 		arena_clear(&arena);
-	/* `conn` and `state` stay readable for a thread that goes through all connections. */
+	/* What stands before `link` stays readable for a thread that goes through all of them. */
 	memset((char *)request + offsetof(struct http_request, link), 0,
 	       sizeof *request - offsetof(struct http_request, link));
 	request->arena = arena;
@@ -239,104 +237,5 @@ void http_on_completed(void *cls, struct MHD_Connection *mhd, void **context,
 		http_request_finish(request);
 	(void)http_conn_enter(conn, CONN_HEAD, server->config.idle_timeout_ms);
 	if (counted)
-		active_end(server);
-}
-
-struct arena *http_arena(struct http_request *request)
-{
-	return &request->arena;
-}
-
-enum http_method http_method(const struct http_request *request)
-{
-	return request->method;
-}
-
-str http_method_text(const struct http_request *request)
-{
-	return request->method_text;
-}
-
-str http_path(const struct http_request *request)
-{
-	return request->path;
-}
-
-str http_query(const struct http_request *request)
-{
-	return request->query;
-}
-
-/* The head stands in the connection's own memory until the request is completed; it is not copied. */
-str http_header(struct http_request *request, const char *name)
-{
-	const char *value = NULL;
-	size_t n = 0;
-	if (MHD_lookup_connection_value_n(request->conn->mhd, MHD_HEADER_KIND, name, strlen(name),
-	                                  &value, &n) != MHD_YES)
-		return STR_EMPTY;
-	return str_trim(str_bytes(value, n)); /* the library keeps the blanks behind it */
-}
-
-struct joined {
-	struct buf text;
-	const char *name;
-};
-
-static enum MHD_Result join_header(void *self, enum MHD_ValueKind kind, const char *name, size_t name_n,
-                                   const char *value, size_t n)
-{
-	struct joined *joined = self;
-	(void)kind;
-	if (!str_eq_ascii_nocase(str_bytes(name, name_n), str_of(joined->name)))
-		return MHD_YES;
-	if (buf_str(&joined->text).n > 0)
-		buf_putc(&joined->text, ',');
-	buf_put(&joined->text, str_trim(str_bytes(value, n)));
-	return MHD_YES;
-}
-
-str http_header_joined(struct http_request *request, const char *name)
-{
-	struct joined joined = {.name = name};
-	str text = STR_EMPTY;
-	buf_init(&joined.text, &request->arena, request->conn->server->config.head_max_bytes);
-	(void)MHD_get_connection_values_n(request->conn->mhd, MHD_HEADER_KIND, join_header, &joined);
-	return buf_finish(&joined.text, &text) == RC_OK ? text : STR_EMPTY;
-}
-
-str http_body(const struct http_request *request)
-{
-	return str_bytes(request->body, request->body_bytes);
-}
-
-str http_peer_address(struct http_request *request)
-{
-	struct http_conn *conn = request->conn;
-	if (conn->peer[0] == '\0') {
-		const struct sockaddr *address = MHD_get_connection_info(
-			conn->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-		http_address_text(address, conn->peer, sizeof conn->peer);
-	}
-	return str_of(conn->peer);
-}
-
-bool http_stopping(const struct http_request *request)
-{
-	return http_is_stopping(request->conn->server);
-}
-
-uint64_t http_request_id(const struct http_request *request)
-{
-	return request->id;
-}
-
-void http_set_context(struct http_request *request, void *context)
-{
-	request->context = context;
-}
-
-void *http_context(const struct http_request *request)
-{
-	return request->context;
+		http_active_end(server);
 }

@@ -1,6 +1,7 @@
 /* Starting, stopping and counting. */
 #include "net/http_int.h"
 
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -33,6 +34,8 @@ static enum rc server_make(const struct http_config *config, struct http_server 
 	server->arena = arena;
 	server->refs = 1;
 	server->listen_fd = -1;
+	http_lanes_init(server);
+	lock_init(&server->injected_mu);
 	lock_init(&server->conns_mu);
 	lock_init(&server->stop_mu);
 	cond_init(&server->idle);
@@ -45,9 +48,12 @@ void http_server_unref(struct http_server *server)
 	if (__atomic_sub_fetch(&server->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
 	http_own_free(server);
+	http_injected_free(server);
+	http_lanes_release(server);
 	cond_destroy(&server->idle);
 	lock_destroy(&server->stop_mu);
 	lock_destroy(&server->conns_mu);
+	lock_destroy(&server->injected_mu);
 	struct arena arena = server->arena;
 	arena_release(&arena); /* `server` stands in it */
 }
@@ -57,7 +63,7 @@ static enum rc start_parts(struct http_server *server, struct fail *fail)
 {
 	TRY(http_conns_make(server));
 	TRY(http_own_make(server));
-	TRY(http_listen(&server->config, &server->listen_fd, &server->port, fail));
+	TRY(http_listen(server->config.listen_host, server->config.listen_port, &server->listen_fd, &server->port, fail));
 	enum rc rc = timers_start(&server->timers, server->config.clock);
 	if (rc != RC_OK)
 		return rc;
@@ -68,7 +74,6 @@ static enum rc start_parts(struct http_server *server, struct fail *fail)
 		__atomic_store_n(&server->stopping, true, __ATOMIC_RELEASE);
 		http_loops_stop(server);
 		http_lanes_stop(server);
-		http_lanes_release(server);
 		timers_stop(&server->timers);
 	}
 	return rc;
@@ -113,6 +118,14 @@ static void wait_idle(struct http_server *server, int64_t grace_ms)
 	lock_drop(&server->stop_mu);
 }
 
+/* Who wakes a request just now finds its lane closed: that ends it, and is waited for. */
+static void connections_give_up(struct http_server *server)
+{
+	http_conns_each(server, http_give_up);
+	while (http_conns_any(server, http_is_on_lane))
+		(void)sched_yield();
+}
+
 void http_server_stop(struct http_server *server, int64_t grace_ms)
 {
 	if (server->stopped)
@@ -122,13 +135,14 @@ void http_server_stop(struct http_server *server, int64_t grace_ms)
 	shutdown(server->listen_fd, SHUT_RDWR); /* the loops' descriptors are the same socket */
 	http_loops_wake(server);
 	http_conns_each(server, http_wake);
+	http_injected_each(server, http_wake);
 	wait_idle(server, grace_ms);
 	__atomic_store_n(&server->closing, true, __ATOMIC_RELEASE);
 	http_lanes_stop(server);
-	http_conns_each(server, http_give_up);
+	connections_give_up(server);
+	http_injected_each(server, http_peer_gone); /* one that is held is still answered: no connection waits for it */
 	http_loops_stop(server); /* nothing is suspended: lanes are gone, the rest was given up */
 	timers_stop(&server->timers);
-	http_lanes_release(server);
 	close(server->listen_fd);
 	server->listen_fd = -1;
 }

@@ -78,6 +78,7 @@ bool http_is_stopping(const struct http_server *server);
 bool http_stopping(const struct http_request *request); /* of the server that the request came to */
 
 /* What came in. Valid until on_end. */
+bool http_is_injected(const struct http_request *request); /* another process has passed it on: see net/link.h */
 struct arena *http_arena(struct http_request *request);   /* request lifetime */
 enum http_method http_method(const struct http_request *request);
 str http_method_text(const struct http_request *request);
@@ -113,6 +114,11 @@ void http_answer(struct http_request *request, const struct http_response *respo
  * body and the context are left, and on_end is called by that http_answer().
  */
 void http_hold(struct http_request *request);
+/*
+ * In place of the http_answer() that a held request waits for: `run` is called again, on the same lane. Where the
+ * server was stopped meanwhile, the request ends without an answer. It must not be touched afterwards.
+ */
+void http_run_again(struct http_request *request);
 
 /*
  * http_answer(), http_hold() and http_park() called inside `run` take effect when `run` has returned.

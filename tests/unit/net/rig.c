@@ -87,6 +87,42 @@ static void run_line(struct http_request *request)
 	                                  STR_ARG(value), STR_ARG(peer)));
 }
 
+static void run_came(struct http_request *request)
+{
+	struct arena *arena = http_arena(request);
+	str method = http_method_text(request), path = http_path(request), query = http_query(request);
+	str token = http_header(request, "Authorization"), type = http_header(request, "content-type");
+	answer(request, 200, arena_printf(arena, "%.*s|%.*s|%.*s|%.*s|%.*s|%.*s|%.*s|%s", STR_ARG(method),
+	                                  STR_ARG(path), STR_ARG(query), STR_ARG(token), STR_ARG(type),
+	                                  STR_ARG(http_header_joined(request, "AUTHORIZATION")),
+	                                  STR_ARG(http_peer_address(request)),
+	                                  http_is_injected(request) ? "injected" : "not"));
+}
+
+static void run_hold(struct rig *rig, struct http_request *request)
+{
+	http_hold(request);
+	lock_take(&rig->mu);
+	rig->held = request;
+	lock_drop(&rig->mu);
+	note(rig, &rig->holds);
+}
+
+static void run_again(struct rig *rig, struct http_request *request)
+{
+	if (http_context(request)) {
+		answer(request, 200, STR("again"));
+		return;
+	}
+	http_set_context(request, rig);
+	if (path_is(request, "/again")) {
+		run_hold(rig, request);
+		return;
+	}
+	http_hold(request);
+	http_run_again(request);
+}
+
 static void run(void *self, struct http_request *request)
 {
 	struct rig *rig = self;
@@ -94,11 +130,11 @@ static void run(void *self, struct http_request *request)
 	if (path_is(request, "/park") || path_is(request, "/eager")) {
 		run_park(rig, request);
 	} else if (path_is(request, "/hold")) {
-		http_hold(request);
-		lock_take(&rig->mu);
-		rig->held = request;
-		lock_drop(&rig->mu);
-		note(rig, &rig->holds);
+		run_hold(rig, request);
+	} else if (path_is(request, "/again") || path_is(request, "/retry")) {
+		run_again(rig, request);
+	} else if (path_is(request, "/came")) {
+		run_came(request);
 	} else if (path_is(request, "/block")) {
 		run_block(rig, request);
 	} else if (path_is(request, "/line")) {

@@ -5,12 +5,15 @@
  *   /echo    answers with the body
  *   /line    answers "METHOD|path|query|X-Test|peer"
  *   /joined  answers with all X-Test
+ *   /came    answers "METHOD|path|query|Authorization|Content-Type|all Authorization|peer|injected or not"
  *   /early   is answered 401 by on_head
  *   /small   like /echo, with a body limit of RIG_SMALL_BYTES
  *   /big     like /echo, with a body limit of 8 MiB
  *   /park    parks until RIG_PARK_MS have passed or it is woken; answers "woken" or "deadline"
  *   /eager   wakes itself before it parks, and answers in the second run
  *   /hold    holds; the test answers
+ *   /again   holds; the test has it run again, and the second run answers "again"
+ *   /retry   the same, but by itself, before the first run has returned
  *   /block   waits in `run` until the test lets it go, on the SLOW lane
  */
 #ifndef EXEUNT_TESTS_UNIT_NET_RIG_H

@@ -131,6 +131,41 @@ static void another_thread_answers_what_is_held(void **state)
 	rig_free(&rig);
 }
 
+static struct http_request *held_take(struct rig *rig)
+{
+	lock_take(&rig->mu);
+	struct http_request *request = TAKE(rig->held);
+	lock_drop(&rig->mu);
+	return request;
+}
+
+static void what_is_held_may_run_again(void **state)
+{
+	(void)state;
+	struct rig rig;
+	rig_init(&rig);
+	rig_start(&rig);
+	int fd = peer_open(&rig);
+	for (unsigned i = 1; i <= 50; i++) {
+		peer_request(fd, "POST", "/again", NULL, STR("body"));
+		rig_await(&rig, &rig.holds, i);
+		http_run_again(held_take(&rig)); /* its first run has returned, or not */
+		peer_expect(fd, 200, "again");
+		peer_request(fd, "POST", "/retry", NULL, STR("body"));
+		peer_expect(fd, 200, "again");
+	}
+	rig_await(&rig, &rig.ends, 100);
+	assert_int_equal(rig_count(&rig, &rig.runs), 200);
+	/* Its client leaves meanwhile: nobody notices. */
+	peer_request(fd, "POST", "/again", NULL, STR("body"));
+	rig_await(&rig, &rig.holds, 51);
+	close(fd);
+	http_run_again(held_take(&rig));
+	rig_await(&rig, &rig.ends, 101);
+	rig_await_counter(&rig, CONNECTIONS, 0);
+	rig_free(&rig);
+}
+
 enum { STORM_PEERS = 50, STORM_ROUNDS = 40 };
 
 struct storm {
@@ -254,6 +289,7 @@ int main(void)
 		cmocka_unit_test(the_deadline_runs_it_again),
 		cmocka_unit_test(a_parked_client_that_leaves_is_noticed),
 		cmocka_unit_test(another_thread_answers_what_is_held),
+		cmocka_unit_test(what_is_held_may_run_again),
 		cmocka_unit_test(wakes_from_all_sides),
 		cmocka_unit_test(a_thousand_connections),
 	};

@@ -137,6 +137,32 @@ static void beyond_the_grace(void **state)
 	close(idle);
 }
 
+/* Nothing runs any more: it ends without an answer, before the server is freed or after. */
+static void too_late_to_run_again(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		struct rig rig;
+		rig_init(&rig);
+		rig_start(&rig);
+		int fd = peer_open(&rig);
+		peer_request(fd, "POST", "/again", NULL, STR("body"));
+		rig_await(&rig, &rig.holds, 1);
+		http_server_stop(rig.server, 0);
+		assert_true(peer_is_closed(fd));
+		struct http_request *request = TAKE(rig.held);
+		if (round == 0)
+			http_run_again(request);
+		http_server_free(TAKE(rig.server));
+		if (round == 1)
+			http_run_again(request);
+		assert_int_equal(rig_count(&rig, &rig.ends), 1);
+		assert_int_equal(rig_count(&rig, &rig.runs), 1);
+		rig_free(&rig);
+		close(fd);
+	}
+}
+
 static void stubborn_run(void *self, struct http_request *request)
 {
 	unsigned *runs = self;
@@ -199,6 +225,7 @@ int main(void)
 		cmocka_unit_test(what_is_in_flight_is_answered),
 		cmocka_unit_test(nobody_connects_to_a_stopping_server),
 		cmocka_unit_test(beyond_the_grace),
+		cmocka_unit_test(too_late_to_run_again),
 		cmocka_unit_test(who_parks_again_is_closed),
 		cmocka_unit_test(stopping_under_load),
 	};
