@@ -117,6 +117,16 @@ struct client_address client_address_of(
 	return client;
 }
 
+_Static_assert(CLIENT_ADDRESS_CHARS >= INET6_ADDRSTRLEN, "an address must fit");
+
+str client_address_text(const struct client_address *address, char ret_text[CLIENT_ADDRESS_CHARS])
+{
+	const char *text = is_v4(address)
+	    ? inet_ntop(AF_INET, address->bytes + V4_PREFIX_BYTES, ret_text, CLIENT_ADDRESS_CHARS)
+	    : inet_ntop(AF_INET6, address->bytes, ret_text, CLIENT_ADDRESS_CHARS);
+	return str_of(text);
+}
+
 str client_address_key(const struct client_address *address)
 {
 	return str_bytes(address->bytes, is_v4(address) ? CLIENT_ADDRESS_BYTES : CUSTOMER_BYTES);

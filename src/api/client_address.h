@@ -10,7 +10,7 @@
 #include "base/rc.h"
 #include "base/str.h"
 
-enum { TRUSTED_PROXIES_MAX = 32, CLIENT_ADDRESS_BYTES = 16 };
+enum { TRUSTED_PROXIES_MAX = 32, CLIENT_ADDRESS_BYTES = 16, CLIENT_ADDRESS_CHARS = 46 };
 
 /* An IPv4 address is the IPv6 address ::ffff:a.b.c.d. */
 struct client_address {
@@ -41,6 +41,9 @@ bool client_address_parse(str text, struct client_address *ret_address);
  */
 struct client_address client_address_of(
     const struct trusted_proxies *proxies, struct client_address peer, str forwarded);
+
+/* Numeric, as client_address_parse() reads it again; IPv4 as IPv4. */
+str client_address_text(const struct client_address *address, char ret_text[CLIENT_ADDRESS_CHARS]);
 
 /* What limits count: an IPv4 address, or of an IPv6 address its /64, since one customer has all of that. Borrowed. */
 str client_address_key(const struct client_address *address);

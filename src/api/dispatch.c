@@ -82,16 +82,22 @@ void exchange_account(struct exchange *x, int status)
 	    LOG_STR("reason", str_of(rq->fail.message)));
 }
 
-/* Whom a limit by address counts. The header is looked at only where it may be believed. */
-static str limited_address(struct exchange *x)
+/* The header is looked at only where it may be believed. */
+bool exchange_client(struct exchange *x)
 {
 	struct api_request *rq = &x->rq;
 	const struct trusted_proxies *proxies = &x->api->trusted_proxies;
 	if (!client_address_parse(http_peer_address(rq->http), &x->client))
-		return STR_EMPTY;
+		return false;
 	if (is_trusted_proxy(proxies, x->client))
 		x->client = client_address_of(proxies, x->client, http_header_joined(rq->http, "X-Forwarded-For"));
-	return client_address_key(&x->client);
+	return true;
+}
+
+/* Whom a limit by address counts. */
+static str limited_address(struct exchange *x)
+{
+	return exchange_client(x) ? client_address_key(&x->client) : STR_EMPTY;
 }
 
 /* Whoever it is: an address may come to any process, and so may a user, whose rooms are shared out among all of them. */
@@ -239,7 +245,7 @@ static enum rc request_run(struct exchange *x)
 		TRY(forward_continue(x, &forwarded));
 		if (forwarded)
 			return RC_OK;
-		forward_end(x); /* the room has become ours */
+		x->forward = NULL; /* the room has become ours */
 		rq->runs = 0;
 	}
 	if (rq->runs++ == 0) {
@@ -270,8 +276,6 @@ static void dispatch_end(void *self, struct http_request *http)
 	struct exchange *x = http_context(http);
 	if (x && x->rq.on_end)
 		x->rq.on_end(&x->rq);
-	if (x)
-		forward_end(x);
 }
 
 struct http_handler api_http_handler(struct api *api)

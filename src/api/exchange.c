@@ -61,12 +61,11 @@ void exchange_answer_preflight(struct exchange *x)
 	exchange_answer(x, 204, STR_EMPTY);
 }
 
-enum rc exchange_answer_passed(struct exchange *x, int status, str body, str retry_after)
+void exchange_answer_passed(struct exchange *x, int status, str body, str retry_after)
 {
 	if (retry_after.n)
 		header_add(x, "Retry-After", retry_after);
 	exchange_answer(x, status, body);
-	return RC_OK;
 }
 
 const struct http_header *api_own_headers(size_t *ret_count)

@@ -20,7 +20,7 @@ struct exchange {
 	struct forward *forward; /* NULL: it runs here */
 	int64_t started_mono_ms;
 	size_t counter_row;
-	struct client_address client; /* since a limit by address asked for it */
+	struct client_address client; /* by exchange_client() */
 
 	/* the answer */
 	struct http_header headers[EXCHANGE_HEADERS_MAX];
@@ -38,9 +38,12 @@ struct exchange *exchange_new(struct api *api, struct http_request *http);
 /* OPTIONS: 204 with CORS and nothing else. */
 void exchange_answer_preflight(struct exchange *x);
 /* What another process answered. */
-enum rc exchange_answer_passed(struct exchange *x, int status, str body, str retry_after);
+void exchange_answer_passed(struct exchange *x, int status, str body, str retry_after);
 /* A request for which there was no memory at all. */
 void exchange_refuse(struct http_request *http);
+
+/* In dispatch.c. Who asks, whatever proxies stand between: into x->client. False: it is no numeric address. */
+bool exchange_client(struct exchange *x);
 
 /* By dispatch, when an answer goes out: the log line and the counters. */
 void exchange_account(struct exchange *x, int status);

@@ -1,20 +1,15 @@
 #include "api/forward.h"
 
-#include "base/lock.h"
 #include "base/log.h"
 #include "core/cluster/cluster.h"
 #include "core/room/directory.h"
-#include "net/http_client.h"
+#include "net/link.h"
 
 #include <string.h>
 
 enum {
-	CONNECT_MS = 1000,
-	TOTAL_MS = 30000,
-	GIVE_UP_MS = 30000,         /* after the request came */
-	ANSWER_MAX_BYTES = 1 << 20,
-	PAUSE_MS = 100,             /* until the same process is tried again */
-	LOOK_MS = 500,              /* whether it is still there */
+	GIVE_UP_MS = 30000, /* after the request came */
+	PAUSE_MS = 100,     /* until the same process is tried again */
 };
 
 /* The operations that build events on the head of the room in the first parameter of the path. */
@@ -23,16 +18,14 @@ static const char *const room_writes[] = {
     "inviteUser", "kick", "ban", "unban", "upgradeRoom",
 };
 
+/* While a call is under way the request is held, and all of this is the link's. */
 struct forward {
 	struct exchange *x;
-	struct http_call call;
-	int64_t process; /* that the call goes to */
-	bool pausing; /* until the next try */
-	struct lock mu;
-	struct cond over;
-	enum rc rc GUARDED_BY(mu);
-	bool is_over GUARDED_BY(mu);  /* no call is under way */
-	bool is_ended GUARDED_BY(mu); /* the request is about to go: it must not be woken any more */
+	struct link_call call;
+	struct cluster_owner owner; /* texts of the call */
+	char client_address[CLIENT_ADDRESS_CHARS];
+	enum rc rc;                 /* of the last call, which brought no answer */
+	bool pausing;               /* until the next try */
 };
 
 static bool is_room_write(const struct endpoint *endpoint)
@@ -41,13 +34,6 @@ static bool is_room_write(const struct endpoint *endpoint)
 		if (strcmp(endpoint->operation, room_writes[i]) == 0)
 			return true;
 	return false;
-}
-
-/* From another process, which may have been wrong about us: it is run here in any case. */
-static bool is_forwarded(struct exchange *x)
-{
-	str secret = http_header(x->rq.http, "X-Exeunt-Process");
-	return secret.n > 0 && cluster_is_secret(x->rq.ctx->cluster, secret);
 }
 
 /* An alias that is not known is the handler's to refuse: false. */
@@ -64,94 +50,38 @@ static enum rc room_of(struct exchange *x, str *ret_room_id, bool *ret_found)
 	return rc == RC_UNAVAILABLE || rc == RC_NOMEM ? rc : RC_OK;
 }
 
-static void on_done(struct http_call *call, enum rc rc)
+static void on_done(struct link_call *call, enum rc rc)
 {
 	struct forward *forward = CONTAINER_OF(call, struct forward, call);
-	lock_take(&forward->mu); /* to the end: the request may be gone as soon as it is dropped */
-	forward->rc = rc;
-	forward->is_over = true;
-	if (!forward->is_ended)
-		http_wake(forward->x->rq.http);
-	cond_signal(&forward->over);
-	lock_drop(&forward->mu);
-}
-
-static bool is_over(struct forward *forward, enum rc *ret_rc)
-{
-	lock_take(&forward->mu);
-	bool over = forward->is_over;
-	*ret_rc = forward->rc;
-	lock_drop(&forward->mu);
-	return over;
-}
-
-static struct forward *forward_new(struct exchange *x)
-{
-	struct forward *forward = arena_new(x->rq.arena, struct forward);
-	if (!forward)
-		return NULL;
-	forward->x = x;
-	lock_init(&forward->mu);
-	cond_init(&forward->over);
-	forward->is_over = true;
-	return forward;
-}
-
-void forward_end(struct exchange *x)
-{
-	struct forward *forward = x->forward;
-	if (!forward)
+	struct exchange *x = forward->x;
+	if (rc == RC_OK) {
+		exchange_answer_passed(x, call->answer.status, call->answer.body, call->answer.retry_after);
 		return;
-	lock_take(&forward->mu);
-	forward->is_ended = true;
-	while (!forward->is_over) {
-		http_client_cancel(x->rq.ctx->http_client, &forward->call);
-		cond_wait(&forward->over, &forward->mu);
 	}
-	lock_drop(&forward->mu);
-	cond_destroy(&forward->over);
-	lock_destroy(&forward->mu);
-	x->forward = NULL;
+	forward->rc = rc;
+	http_run_again(x->rq.http);
 }
 
-static void header_pass(struct http_call *call, const char *name, str value)
+static void call_make(struct exchange *x, struct forward *forward)
 {
-	if (value.n)
-		call->headers[call->header_count++] = (struct call_header){name, value};
-}
-
-static enum rc call_make(struct exchange *x, struct forward *forward, const struct cluster_owner *owner)
-{
-	struct api_request *rq = &x->rq;
-	str path = http_path(rq->http), query = http_query(rq->http);
-	struct http_call *call = &forward->call;
-	*call = (struct http_call){
-	    .method = arena_printf(rq->arena, "%.*s", STR_ARG(http_method_text(rq->http))).p,
-	    .url = arena_printf(rq->arena, "http://%s%.*s%s%.*s", owner->address, STR_ARG(path), query.n ? "?" : "",
-	        STR_ARG(query)),
-	    .body = http_body(rq->http),
-	    .connect_ms = CONNECT_MS,
-	    .total_ms = TOTAL_MS,
-	    .answer_max_bytes = ANSWER_MAX_BYTES,
-	    .arena = rq->arena,
+	struct http_request *http = x->rq.http;
+	bool is_known = exchange_client(x);
+	forward->call = (struct link_call){
+	    .process = forward->owner.process,
+	    .address = str_of(forward->owner.link),
+	    .secret = str_of(forward->owner.secret),
+	    .request = {
+		.method = http_method_text(http),
+		.path = http_path(http),
+		.query = http_query(http),
+		.authorization = http_header(http, "Authorization"),
+		.content_type = http_header(http, "Content-Type"),
+		.client_address = is_known ? client_address_text(&x->client, forward->client_address) : STR_EMPTY,
+		.body = http_body(http),
+	    },
+	    .arena = x->rq.arena,
 	    .done = on_done,
 	};
-	header_pass(call, "Authorization", http_header(rq->http, "Authorization"));
-	header_pass(call, "Content-Type", http_header(rq->http, "Content-Type"));
-	header_pass(call, "X-Exeunt-Process", arena_dup(rq->arena, str_of(owner->secret)));
-	return arena_status(rq->arena);
-}
-
-/*
- * Parked until the call has ended; only that ends the wait, since the call uses the request's arena. A process that does
- * not answer because it stands still is ended by the others: then its calls are, too.
- */
-static enum rc wait_for_end(struct exchange *x)
-{
-	const struct api_context *ctx = x->rq.ctx;
-	if (!cluster_is_alive(ctx->cluster, x->forward->process))
-		http_client_cancel(ctx->http_client, &x->forward->call);
-	return api_park(&x->rq, clock_mono_ms(ctx->clock) + LOOK_MS);
 }
 
 static enum rc forward_start(struct exchange *x, bool *ret_forwarded)
@@ -173,45 +103,32 @@ static enum rc forward_start(struct exchange *x, bool *ret_forwarded)
 	if (owner.is_self)
 		return RC_OK;
 	if (!x->forward)
-		x->forward = forward_new(x);
+		x->forward = arena_new(rq->arena, struct forward);
 	TRY(arena_status(rq->arena));
-	x->forward->pausing = false;
-	x->forward->process = owner.process;
-	TRY(call_make(x, x->forward, &owner));
-	lock_take(&x->forward->mu);
-	x->forward->is_over = false;
-	lock_drop(&x->forward->mu);
+	*x->forward = (struct forward){.x = x, .owner = owner};
+	call_make(x, x->forward);
 	*ret_forwarded = true;
-	http_client_submit(rq->ctx->http_client, &x->forward->call);
-	return wait_for_end(x);
+	TRY(api_hold(rq));
+	link_submit(rq->ctx->link, &x->forward->call);
+	return RC_OK;
 }
 
 enum rc forward_try(struct exchange *x, bool *ret_forwarded)
 {
 	*ret_forwarded = false;
-	if (!x->rq.ctx->cluster || !is_room_write(x->rq.endpoint) || is_forwarded(x))
+	/* From another process, which may have been wrong about us: it is run here in any case. */
+	if (!x->rq.ctx->cluster || !is_room_write(x->rq.endpoint) || http_is_injected(x->rq.http))
 		return RC_OK;
 	return forward_start(x, ret_forwarded);
-}
-
-static enum rc answer_pass(struct exchange *x)
-{
-	const struct http_call *call = &x->forward->call;
-	return exchange_answer_passed(x, call->status, call->answer, call->retry_after);
 }
 
 enum rc forward_continue(struct exchange *x, bool *ret_forwarded)
 {
 	struct api_request *rq = &x->rq;
 	struct forward *forward = x->forward;
-	enum rc rc;
-	*ret_forwarded = true;
-	if (!is_over(forward, &rc))
-		return wait_for_end(x);
-	if (rc == RC_OK)
-		return answer_pass(x);
 	int64_t now_ms = clock_mono_ms(rq->ctx->clock);
-	bool may_repeat = rc == RC_UNAVAILABLE || rc == RC_CANCELLED;
+	*ret_forwarded = true;
+	bool may_repeat = forward->rc == RC_UNAVAILABLE || forward->rc == RC_CANCELLED;
 	if (!may_repeat || http_stopping(rq->http) || now_ms - x->started_mono_ms > GIVE_UP_MS) {
 		rq->fail.retry_after_ms = 1000;
 		return fail_set(&rq->fail, RC_UNAVAILABLE,
@@ -219,7 +136,7 @@ enum rc forward_continue(struct exchange *x, bool *ret_forwarded)
 	}
 	if (!forward->pausing) {
 		forward->pausing = true;
-		LOG(LOG_DEBUG, "cluster", "a process does not answer", LOG_STR("url", forward->call.url));
+		LOG(LOG_DEBUG, "cluster", "a process does not answer", LOG_STR("link", forward->call.address));
 		return api_park(rq, now_ms + PAUSE_MS);
 	}
 	return forward_start(x, ret_forwarded);

@@ -1,7 +1,7 @@
 /*
  * Requests that change a room are run by the process that writes to it (core/cluster): any other process passes them on
- * as they came, and passes the answer back. When that process ends meanwhile, the request is passed to its successor:
- * these requests may be repeated, as clients repeat them.
+ * as they came, over its link (net/link.h), and passes the answer back. When that process ends meanwhile, the request is
+ * passed to its successor: these requests may be repeated, as clients repeat them.
  */
 #ifndef EXEUNT_API_FORWARD_H
 #define EXEUNT_API_FORWARD_H
@@ -9,14 +9,11 @@
 #include "api/exchange_int.h"
 
 /*
- * Before the handler. `*ret_forwarded`: the request is somebody else's, and is parked, or was answered; else the handler
- * is to run here.
+ * Before the handler. `*ret_forwarded`: the request is somebody else's, and is held, parked, or was answered; else the
+ * handler is to run here.
  */
 MUST_CHECK enum rc forward_try(struct exchange *x, bool *ret_forwarded);
-/* A request that was forwarded runs again: its call has ended, or the server stops. */
+/* A request that was forwarded runs again: its call has ended without an answer, or a pause is over. */
 MUST_CHECK enum rc forward_continue(struct exchange *x, bool *ret_forwarded);
-
-/* When the request goes, answered or not: ends a call that is under way, and waits for that. */
-void forward_end(struct exchange *x);
 
 #endif

@@ -28,7 +28,7 @@ struct api_context {
 	struct deactivations *deactivations;
 	struct notifier *notifier;
 	struct cluster *cluster;         /* NULL: there is one process */
-	struct http_client *http_client; /* with a cluster */
+	struct link *link;               /* to the other processes, with a cluster */
 	struct store *store;             /* only to hand it to core's reading verbs */
 	const struct clock *clock;
 	const struct rng *rng;

@@ -278,12 +278,10 @@ enum rc house_open_cluster(struct house *house, struct fail *fail)
 	return cluster_new(&config, &house->cluster);
 }
 
-enum rc house_join(struct house *house, str address, struct fail *fail)
+enum rc house_join(struct house *house, str address, str link, struct fail *fail)
 {
-	if (!house->cluster)
-		return RC_OK;
 	TRY(store_listen(house->store, on_news, house));
-	return cluster_start(house->cluster, address, fail);
+	return cluster_start(house->cluster, address, link, fail);
 }
 
 void house_close(struct house *house)

@@ -34,10 +34,10 @@ struct house {
 MUST_CHECK enum rc house_open(struct house *house, const struct settings *settings, struct fail *fail);
 /*
  * For the server itself, with PostgreSQL: house_open_cluster() makes what handlers need to know of other processes;
- * house_join() joins those that are there, when this one can be reached at `address`.
+ * house_join() joins those that are there, when this one can be reached at its addresses, which see cluster_start().
  */
 MUST_CHECK enum rc house_open_cluster(struct house *house, struct fail *fail);
-MUST_CHECK enum rc house_join(struct house *house, str address, struct fail *fail);
+MUST_CHECK enum rc house_join(struct house *house, str address, str link, struct fail *fail);
 /* Closes what is open; accepts a half-open house. */
 void house_close(struct house *house);
 

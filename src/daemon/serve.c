@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "daemon/control.h"
 #include "daemon/house.h"
-#include "net/http_client.h"
+#include "net/link.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ struct server {
 	struct api_context context;
 	struct api *api;
 	struct http_server *http;
-	struct http_client *http_client; /* NULL: there is one process */
+	struct link *link; /* NULL: there is one process */
 	struct control *control;
 };
 
@@ -53,11 +53,7 @@ static enum rc open_api(struct server *server, const struct settings *settings)
 		.marker_advertised = true,
 	};
 	TRY(arena_status(&house->arena));
-	if (settings->database_postgres.n) {
-		static const struct http_client_config calls = {.per_host_max = 256, .connections_max = 1024};
-		TRY(http_client_new(&calls, &server->http_client));
-		server->context.http_client = server->http_client;
-	}
+	server->context.link = server->link;
 	struct api_config config = {.rate_limits = rate_limits_default()};
 	config.rate_limits.enabled = settings->rate_limit_enabled;
 	TRY(trusted_proxies_parse(settings->http_trusted_proxies, &config.trusted_proxies, NULL));
@@ -88,23 +84,66 @@ static enum rc open_http(struct server *server, const struct settings *settings,
 	return http_server_start(&config, &server->http, fail);
 }
 
-/* With the port that the system chose, where it was to. */
-static str own_address(struct server *server, const struct settings *settings)
+static bool is_secret(void *self, str secret)
 {
-	str host = str_first(settings->http_listen, str_find_last(settings->http_listen, ':'));
-	if (settings->cluster_address.n)
-		return settings->cluster_address;
-	return arena_printf(&server->house.arena, "%.*s:%u", STR_ARG(host), (unsigned)http_server_port(server->http));
+	const struct house *house = self;
+	return cluster_is_secret(house->cluster, secret);
+}
+
+static bool is_alive(void *self, int64_t process)
+{
+	const struct house *house = self;
+	return cluster_is_alive(house->cluster, process);
+}
+
+/* Where HTTP is listened for, since that is where the other processes are known to come through. */
+static enum rc open_link(struct server *server, const struct settings *settings, struct fail *fail)
+{
+	uint16_t http_port;
+	struct link_config config = {
+		.listen_port = (uint16_t)settings->cluster_link_port,
+		.clock = &clock_system,
+		.is_secret = is_secret,
+		.is_alive = is_alive,
+		.self = &server->house,
+	};
+	if (!server->house.cluster)
+		return RC_OK;
+	if (!listen_parse(settings->http_listen, &config.listen_host, &http_port))
+		return RC_INVALID_PARAM;
+	return link_open(&config, &server->link, fail);
+}
+
+static str host_of(str address)
+{
+	return str_first(address, str_find_last(address, ':'));
+}
+
+/* With the ports that the system chose, where it was to. */
+static enum rc join(struct server *server, const struct settings *settings, struct fail *fail)
+{
+	struct arena *arena = &server->house.arena;
+	str address = settings->cluster_address;
+	if (!server->link)
+		return RC_OK;
+	if (!address.n)
+		address = arena_printf(arena, "%.*s:%u", STR_ARG(host_of(settings->http_listen)),
+		                       (unsigned)http_server_port(server->http));
+	str link = arena_printf(arena, "%.*s:%u", STR_ARG(host_of(address)), (unsigned)link_port(server->link));
+	TRY(arena_status(arena));
+	TRY(link_start(server->link, server->http));
+	return house_join(&server->house, address, link, fail);
 }
 
 static enum rc open_all(struct server *server, const struct settings *settings, struct fail *fail)
 {
 	TRY(house_open(&server->house, settings, fail));
 	TRY(house_open_cluster(&server->house, fail));
+	TRY(open_link(server, settings, fail));
 	TRY(open_api(server, settings));
 	TRY(control_start(&server->house, &server->control, fail));
 	TRY(open_http(server, settings, fail));
-	TRY(house_join(&server->house, own_address(server, settings), fail));
+	TRY(join(server, settings, fail));
 	return deactivations_start(server->house.deactivations);
 }
 
@@ -115,7 +154,7 @@ static void close_all(struct server *server)
 	if (server->http)
 		http_server_stop(server->http, server->house.is_fenced ? 0 : STOP_GRACE_MS);
 	deactivations_stop(server->house.deactivations);
-	http_client_free(TAKE(server->http_client));
+	link_free(TAKE(server->link));
 	http_server_free(TAKE(server->http));
 	house_close(&server->house);
 	api_free(TAKE(server->api));

@@ -17,7 +17,8 @@ size_t room_slot(str room_id)
 enum rc process_add(struct txn_rw *txn, const struct process_row *row, int64_t *ret_process)
 {
 	txn_tell(txn, NEWS_PROCESSES, 0);
-	return NUMBER(&txn->ro, ret_process, process_add, T(row->address), T(row->secret), T(row->key_id));
+	return NUMBER(&txn->ro, ret_process, process_add, T(row->address), T(row->link), T(row->secret),
+	              T(row->key_id));
 }
 
 void store_be_process(struct store *store, int64_t process)
@@ -62,8 +63,9 @@ enum rc process_each(struct txn_ro *txn, struct arena *arena, struct process_row
 		    .process = col_i64(&q, 0),
 		    .beat = col_i64(&q, 1),
 		    .address = col_dup(&q, 2, arena),
-		    .secret = col_dup(&q, 3, arena),
-		    .key_id = col_dup(&q, 4, arena),
+		    .link = col_dup(&q, 3, arena),
+		    .secret = col_dup(&q, 4, arena),
+		    .key_id = col_dup(&q, 5, arena),
 		};
 	}
 	TRY(arena_status(arena));

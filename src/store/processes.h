@@ -19,7 +19,8 @@ size_t room_slot(str room_id);
 struct process_row {
 	int64_t process;  /* nid */
 	int64_t beat;     /* grows while it lives */
-	str address;      /* where others reach it: "host:port" */
+	str address;      /* of its HTTP server, by which it is known again: "host:port" */
+	str link;         /* where others pass requests on to it: "host:port" */
 	str secret;       /* that they show it */
 	str key_id;       /* of its signing key: all must have the same */
 };

@@ -20,7 +20,7 @@ enum {
 struct peer {
 	int64_t process, beat;
 	int64_t seen_ms; /* monotonic: when the beat last moved; in the future for one that is excused */
-	char address[CLUSTER_ADDRESS_MAX + 1];
+	char link[CLUSTER_ADDRESS_MAX + 1];
 	char secret[CLUSTER_SECRET_CHARS + 1];
 };
 
@@ -245,7 +245,7 @@ static bool view_take(struct cluster *cluster, const struct tick *tick)
 		bool is_excused = known && known->seen_ms > now_ms;
 		peers[i] = (struct peer){.process = row->process, .beat = row->beat,
 			.seen_ms = is_excused || (known && known->beat == row->beat) ? known->seen_ms : now_ms};
-		text_copy(peers[i].address, CLUSTER_ADDRESS_MAX, row->address);
+		text_copy(peers[i].link, CLUSTER_ADDRESS_MAX, row->link);
 		text_copy(peers[i].secret, CLUSTER_SECRET_CHARS, row->secret);
 		changed = changed || !known;
 	}
@@ -378,7 +378,7 @@ void cluster_look(struct cluster *cluster)
 
 struct signing_on {
 	struct cluster *cluster;
-	str address;
+	str address, link;
 	int64_t process;
 	/* The processes that were there at the first attempt, which was refused a lease ago. */
 	struct {
@@ -438,7 +438,7 @@ static enum rc sign_on(struct txn_rw *txn, void *arg, struct fail *fail)
 			return fail_set(fail, RC_CONFLICT,
 			    "the process at %.*s has the signing key %.*s, this one %.*s: all need the same (server.signing_key)",
 			    STR_ARG(rows[i].address), STR_ARG(rows[i].key_id), STR_ARG(config->key_id));
-	struct process_row row = {.address = on->address, .secret = self_secret(on->cluster),
+	struct process_row row = {.address = on->address, .link = on->link, .secret = self_secret(on->cluster),
 		.key_id = config->key_id};
 	return process_add(txn, &row, &on->process);
 }
@@ -466,12 +466,12 @@ static enum rc sign_on_patiently(struct cluster *cluster, struct signing_on *on,
 	return store_write(cluster->config.store, sign_on, on, fail);
 }
 
-enum rc cluster_start(struct cluster *cluster, str address, struct fail *fail)
+enum rc cluster_start(struct cluster *cluster, str address, str link, struct fail *fail)
 {
 	const struct cluster_config *config = &cluster->config;
-	struct signing_on on = {.cluster = cluster, .address = address};
-	if (address.n > CLUSTER_ADDRESS_MAX)
-		return fail_set(fail, RC_INVALID_PARAM, "The address of this process is longer than %d bytes", CLUSTER_ADDRESS_MAX);
+	struct signing_on on = {.cluster = cluster, .address = address, .link = link};
+	if (address.n > CLUSTER_ADDRESS_MAX || link.n > CLUSTER_ADDRESS_MAX)
+		return fail_set(fail, RC_INVALID_PARAM, "An address of this process is longer than %d bytes", CLUSTER_ADDRESS_MAX);
 	TRY(sign_on_patiently(cluster, &on, fail));
 	process_set(cluster, on.process);
 	store_be_process(config->store, on.process);
@@ -540,7 +540,7 @@ static bool owner_locked(struct cluster *cluster, size_t slot, struct cluster_ow
 		return false;
 	ret_owner->process = process;
 	ret_owner->is_self = process == cluster->process;
-	memcpy(ret_owner->address, peer->address, sizeof ret_owner->address);
+	memcpy(ret_owner->link, peer->link, sizeof ret_owner->link);
 	memcpy(ret_owner->secret, peer->secret, sizeof ret_owner->secret);
 	return true;
 }

@@ -38,11 +38,11 @@ struct cluster_config {
 
 MUST_CHECK enum rc cluster_new(const struct cluster_config *config, struct cluster **ret_cluster);
 /*
- * Registers the process, which the others reach at `address` (host:port), and takes what nobody has: its share comes later.
- * What was registered at the same address is ended. RC_CONFLICT with a sentence, after a lease: a process that lives has
+ * Registers the process and takes what nobody has: its share comes later. The others pass requests on to it at `link`
+ * (host:port). `address` is that of its HTTP server: what was registered at the same address is ended. RC_CONFLICT with a sentence, after a lease: a process that lives has
  * another signing key, or there are CLUSTER_PROCESSES_MAX of them.
  */
-MUST_CHECK enum rc cluster_start(struct cluster *cluster, str address, struct fail *fail);
+MUST_CHECK enum rc cluster_start(struct cluster *cluster, str address, str link, struct fail *fail);
 /* Signs off: the slots are anybody's at once. What this store writes from now on is refused. */
 void cluster_stop(struct cluster *cluster);
 void cluster_free(struct cluster *cluster);
@@ -56,7 +56,7 @@ size_t cluster_count(struct cluster *cluster);
 struct cluster_owner {
 	bool is_self;
 	int64_t process;
-	char address[CLUSTER_ADDRESS_MAX + 1];
+	char link[CLUSTER_ADDRESS_MAX + 1]; /* its address */
 	char secret[CLUSTER_SECRET_CHARS + 1];
 };
 /* Who writes to the room. Waits, for at most the time of a take-over, while nobody does. RC_BUSY: still nobody. */

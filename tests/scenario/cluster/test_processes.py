@@ -1,6 +1,8 @@
 """Several processes over one database: any of them answers, and each may end at any time."""
 
 import concurrent.futures
+import http.client
+import json
 import os
 import signal
 import time
@@ -48,6 +50,39 @@ def test_any_process_answers(processes):
         answer = requests.get(f"{process.url}/_matrix/client/v3/rooms/{quote(room)}/messages?dir=b&limit=100",
                               headers={"Authorization": f"Bearer {bob.token}"}, timeout=10).json()
         assert [e["event_id"] for e in answer["chunk"] if e["type"] == "m.room.message"][::-1] == sent
+
+
+def test_a_path_is_passed_on_as_it_came(processes):
+    """Some clients do not escape the number sign of an alias; it is no fragment, and a process in between must not cut it."""
+    wait_shared(processes, 3)
+    alice = Person(processes, "alice")
+    for number in range(3):
+        name = unique("raw")
+        room = alice.ok("POST", "createRoom", {"preset": "public_chat", "room_alias_name": name})["room_id"]
+        for process in processes:
+            bob = Person(processes, f"bob{number}")
+            connection = http.client.HTTPConnection("127.0.0.1", process.port, timeout=10)
+            connection.request("POST", f"/_matrix/client/v3/join/#{name}:localhost?x=%23#y", body="{}",
+                               headers={"Authorization": f"Bearer {bob.token}"})
+            answer = connection.getresponse()
+            assert (answer.status, json.loads(answer.read())) == (200, {"room_id": room})
+            connection.close()
+
+
+def test_what_is_passed_on_is_bounded_and_answered_alike(processes):
+    """The limits of a request are those of its endpoint at each process, and so are the headers of its answer."""
+    wait_shared(processes, 3)
+    alice = Person(processes, "alice")
+    room = alice.ok("POST", "createRoom", {})["room_id"]
+    answers = set()
+    for process in processes:
+        for number, body in enumerate(('{"body":"' + "x" * 70_000 + '"}', "{", "[]", "")):
+            answer = requests.put(
+                f"{process.url}/_matrix/client/v3/rooms/{quote(room)}/send/m.room.message/{number}", data=body, timeout=10,
+                headers={"Authorization": f"Bearer {alice.token}"})
+            headers = {name: value for name, value in answer.headers.items() if name not in ("Date", "Connection")}
+            answers.add((number, answer.status_code, answer.text, tuple(sorted(headers.items()))))
+    assert sorted(answer[:2] for answer in answers) == [(0, 413), (1, 400), (2, 400), (3, 400)], answers
 
 
 def test_the_same_transaction_at_two_processes_is_one_event(processes):

@@ -182,6 +182,27 @@ static void what_limits_count(void **state)
 	assert_false(share_a_limit("::1", "192.0.2.1"));
 }
 
+static void an_address_as_text(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *again;
+	} rows[] = {
+	    {"192.0.2.7", "192.0.2.7"},
+	    {"::ffff:192.0.2.7", "192.0.2.7"},
+	    {"[2001:DB8:0::7]:443", "2001:db8::7"},
+	    {"::", "::"},
+	    {"2001:db8:1111:2222:3333:4444:5555:6666", "2001:db8:1111:2222:3333:4444:5555:6666"},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char text[CLIENT_ADDRESS_CHARS];
+		struct client_address address = address_of(rows[i].text), again;
+		assert_str(client_address_text(&address, text), str_of(rows[i].again));
+		assert_true(client_address_parse(str_of(text), &again));
+		assert_memory_equal(&again, &address, sizeof address);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -191,6 +212,7 @@ int main(void)
 	    cmocka_unit_test(who_is_believed),
 	    cmocka_unit_test(nobody_is_believed_by_default),
 	    cmocka_unit_test(what_limits_count),
+	    cmocka_unit_test(an_address_as_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,6 +62,7 @@ int troop_setup(void **state)
 		struct member *member = &troop->members[i];
 		member->troop = troop;
 		snprintf(member->address, sizeof member->address, "host%d:8008", i);
+		snprintf(member->link, sizeof member->link, "host%d:9008", i);
 		lock_init(&member->mu);
 	}
 	*state = troop;
@@ -137,7 +138,7 @@ static enum rc member_try(struct member *member, struct fail *fail)
 		config.store = member->other.store;
 	}
 	assert_int_equal(cluster_new(&config, &member->cluster), RC_OK);
-	return cluster_start(member->cluster, str_of(member->address), fail);
+	return cluster_start(member->cluster, str_of(member->address), str_of(member->link), fail);
 }
 
 struct member *member_start(struct troop *troop, int number)
@@ -233,7 +234,7 @@ void assert_view(struct member *member)
 			const struct member *other = &member->troop->members[j];
 			if (other->process != owner.process)
 				continue;
-			assert_string_equal(owner.address, other->address);
+			assert_string_equal(owner.link, other->link);
 			assert_true(cluster_is_secret(other->cluster, str_of(owner.secret)));
 		}
 	}

@@ -22,7 +22,7 @@ struct member {
 	struct other_store other;
 	struct cluster *cluster;
 	struct troop *troop;
-	char address[16];
+	char address[16], link[16];
 	int64_t process;
 	struct lock mu;
 	bool busy GUARDED_BY(mu);             /* no slot settles */

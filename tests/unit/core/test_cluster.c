@@ -86,7 +86,7 @@ static void *joining_run(void *arg)
 {
 	struct joining *joining = arg;
 	struct member *member = joining->member;
-	joining->rc = cluster_start(member->cluster, str_of(member->address), &joining->fail);
+	joining->rc = cluster_start(member->cluster, str_of(member->address), str_of(member->link), &joining->fail);
 	__atomic_store_n(&joining->is_over, true, __ATOMIC_RELEASE);
 	return NULL;
 }
@@ -139,8 +139,8 @@ static void too_many_are_refused(void **state)
 	struct joining joining = {.member = &troop->members[1]};
 	struct member *a = member_start(troop, 0);
 	char sql[256];
-	snprintf(sql, sizeof sql, "INSERT INTO processes(beat, address, secret, key_id)"
-	         " SELECT 0, convert_to('h'||i, 'UTF8'), '', 'ed25519:one' FROM generate_series(2, %d) i", CLUSTER_PROCESSES_MAX);
+	snprintf(sql, sizeof sql, "INSERT INTO processes(beat, address, link, secret, key_id)"
+	         " SELECT 0, convert_to('h'||i, 'UTF8'), '', '', 'ed25519:one' FROM generate_series(2, %d) i", CLUSTER_PROCESSES_MAX);
 	fixture_sql(troop->f, sql);
 	fixture_sql(troop->f, "CREATE FUNCTION beat() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
 	            " UPDATE processes SET beat=beat+1 WHERE address<>'host0:8008'; RETURN NULL; END $$;"
@@ -158,8 +158,8 @@ static void many_that_are_dead_make_room(void **state)
 	struct troop *troop = *state;
 	struct joining joining = {.member = &troop->members[1]};
 	char sql[256];
-	snprintf(sql, sizeof sql, "INSERT INTO processes(beat, address, secret, key_id)"
-	         " SELECT 0, convert_to('h'||i, 'UTF8'), '', 'ed25519:one' FROM generate_series(1, %d) i", CLUSTER_PROCESSES_MAX);
+	snprintf(sql, sizeof sql, "INSERT INTO processes(beat, address, link, secret, key_id)"
+	         " SELECT 0, convert_to('h'||i, 'UTF8'), '', '', 'ed25519:one' FROM generate_series(1, %d) i", CLUSTER_PROCESSES_MAX);
 	fixture_sql(troop->f, sql);
 	join(&joining, NULL);
 	assert_int_equal(joining.rc, RC_OK);
@@ -176,8 +176,10 @@ static void a_long_address_is_refused(void **state)
 	other_open(troop->f, &a->other);
 	struct cluster_config config = member_config(a);
 	assert_int_equal(cluster_new(&config, &a->cluster), RC_OK);
-	assert_int_equal(cluster_start(a->cluster, str_bytes(address, sizeof address - 1), &fail), RC_INVALID_PARAM);
+	str longer = str_bytes(address, sizeof address - 1), as_long = str_first(longer, CLUSTER_ADDRESS_MAX);
+	assert_int_equal(cluster_start(a->cluster, longer, as_long, &fail), RC_INVALID_PARAM);
 	assert_non_null(strstr(fail.message, "255 bytes"));
+	assert_int_equal(cluster_start(a->cluster, as_long, longer, &fail), RC_INVALID_PARAM);
 	assert_int_equal(processes(troop), 0);
 }
 

@@ -44,7 +44,7 @@ static enum rc register_write(struct txn_rw *txn, void *arg, struct fail *fail)
 
 int64_t other_register(struct store *store, const char *address)
 {
-	struct registering registering = {{.address = str_of(address), .secret = STR("s"), .key_id = STR("ed25519:1")}, 0};
+	struct registering registering = {{.address = str_of(address), .link = STR("127.0.0.1:1"), .secret = STR("s"), .key_id = STR("ed25519:1")}, 0};
 	assert_int_equal(store_write(store, register_write, &registering, NULL), RC_OK);
 	store_be_process(store, registering.process);
 	return registering.process;

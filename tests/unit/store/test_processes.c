@@ -61,7 +61,8 @@ static enum rc run(struct fixture *f, struct verb verb)
 static enum rc add_write(struct txn_rw *txn, void *arg, struct fail *fail)
 {
 	(void)fail;
-	const struct process_row row = {.address = STR("10.0.0.1:8008"), .secret = STR("secret"), .key_id = STR("ed25519:k")};
+	const struct process_row row = {.address = STR("10.0.0.1:8008"), .link = STR("10.0.0.1:9008"),
+	    .secret = STR("secret"), .key_id = STR("ed25519:k")};
 	return process_add(txn, &row, arg);
 }
 
@@ -105,6 +106,7 @@ static void rows_come_back_as_they_were_written(void **state)
 	assert_int_equal(rows[1].process, second);
 	assert_int_equal(rows[1].beat, 2);
 	assert_true(str_eq(rows[1].address, STR("10.0.0.1:8008")));
+	assert_true(str_eq(rows[1].link, STR("10.0.0.1:9008")));
 	assert_true(str_eq(rows[1].secret, STR("secret")));
 	assert_true(str_eq(rows[1].key_id, STR("ed25519:k")));
 }
