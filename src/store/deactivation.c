@@ -36,6 +36,7 @@ static enum rc belongings_delete(struct txn_rw *txn, int64_t user)
 	FAULT("deactivation.accept.credentials");
 	TRY(key_backup_delete_all(txn, user));
 	TRY(RUN(txn, account_data_delete, I(user)));
+	TRY(RUN(txn, receipts_delete, I(user)));
 	return RUN(txn, filters_delete, I(user));
 }
 

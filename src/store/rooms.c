@@ -122,13 +122,13 @@ enum rc aliases_of_room(
 	return RC_OK;
 }
 
-enum rc receipt_put(struct txn_rw *txn, int64_t room, int64_t user, str type, str thread_id,
-    str event_id, int64_t ts_ms)
+enum rc receipt_put(struct txn_rw *txn, const struct receipt_insert *receipt)
 {
-	txn_tell(txn, NEWS_ROOM, room);
-	txn_tell(txn, NEWS_USER, user); /* a private one is shown to nobody else */
-	return RUN(txn, receipt_put, I(room), I(user), T(type), T(thread_id), T(event_id), I(ts_ms),
-	    I(txn_next_pos(txn)));
+	const struct receipt_insert *r = receipt;
+	txn_tell(txn, NEWS_ROOM, r->room);
+	txn_tell(txn, NEWS_USER, r->user); /* a private one is shown to nobody else */
+	return RUN(txn, receipt_put, I(r->room), I(r->user), T(r->type), T(r->thread_id),
+	    T(r->event_id), I(r->upto), I(r->ts_ms), I(txn_next_pos(txn)));
 }
 
 enum rc receipts_since(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t viewer,
@@ -151,6 +151,27 @@ enum rc receipts_since(struct txn_ro *txn, struct arena *arena, int64_t room, in
 		    .event_id = col_dup(&q, 5, arena),
 		    .thread_id = col_dup(&q, 6, arena),
 		};
+	}
+	TRY(arena_status(arena));
+	if (rc != RC_NOT_FOUND)
+		return rc;
+	*ret_rows = rows.first;
+	*ret_count = rows.count;
+	return RC_OK;
+}
+
+enum rc receipts_of_user(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t room,
+    int64_t since, struct read_upto **ret_rows, size_t *ret_count)
+{
+	struct rows rows = ROWS(arena, struct read_upto);
+	struct query CLEANUP(query_close) q =
+	    QUERY(txn, receipts_of_user, I(user), I(room), I(since));
+	enum rc rc;
+	while ((rc = query_step(&q)) == RC_OK) {
+		struct read_upto *row = rows_add(&rows);
+		if (!row)
+			break;
+		*row = (struct read_upto){col_dup(&q, 0, arena), col_i64(&q, 1)};
 	}
 	TRY(arena_status(arena));
 	if (rc != RC_NOT_FOUND)

@@ -216,12 +216,27 @@ struct receipt_row {
 	int64_t room, pos, ts_ms;
 	str user_id, type, event_id, thread_id; /* thread_id empty: unthreaded */
 };
-/* Replaces that user's receipt of (type, thread). A change takes a stream position. */
-MUST_CHECK enum rc receipt_put(struct txn_rw *txn, int64_t room, int64_t user, str type, str thread_id, str event_id,
-                               int64_t ts_ms);
+struct receipt_insert {
+	int64_t room, user;
+	str type, thread_id, event_id;
+	int64_t upto; /* position of that event; 0: not known */
+	int64_t ts_ms;
+};
+/*
+ * Replaces that user's receipt of (type, thread), unless that one is of the same event or of a later one: receipts of several
+ * devices overtake each other. A change takes a stream position.
+ */
+MUST_CHECK enum rc receipt_put(struct txn_rw *txn, const struct receipt_insert *receipt);
 /* Receipts of a room with since < pos <= to; private ones (m.read.private) only of `viewer`. */
 MUST_CHECK enum rc receipts_since(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t viewer, int64_t since,
                                   int64_t to, struct receipt_row **ret_rows, size_t *ret_count);
+/* How far a user has read, by a receipt that was put after `since`. */
+struct read_upto {
+	str thread_id; /* "main" or that of a thread; empty: all of the room */
+	int64_t upto;  /* position of the event; 0: not known */
+};
+MUST_CHECK enum rc receipts_of_user(struct txn_ro *txn, struct arena *arena, int64_t user,
+    int64_t room, int64_t since, struct read_upto **ret_rows, size_t *ret_count);
 /* Rooms that the user is joined to and that have receipts with since < pos <= to. */
 MUST_CHECK enum rc receipt_rooms_changed_for(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t since,
                                              int64_t to, int64_t **ret_rooms, size_t *ret_count);

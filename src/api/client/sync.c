@@ -1,4 +1,4 @@
-/* GET /sync, typing notifications and receipts. */
+/* GET /sync and typing notifications. */
 #include "api/endpoints.h"
 #include "matrix/filter.h"
 #include "matrix/ids.h"
@@ -142,23 +142,5 @@ enum rc client_typing(struct api_request *rq)
 		return fail_set(&rq->fail, RC_FORBIDDEN, "userId: you can only say that you yourself are typing");
 	TRY(sync_set_typing(rq->ctx->syncs, rq->arena, &rq->session, rq->path_params[0],
 	                    body.typing ? body.timeout_ms : 0, &rq->fail));
-	return api_answer_empty_object(rq);
-}
-
-enum rc client_receipt(struct api_request *rq)
-{
-	struct {
-		str thread_id;
-	} body = {STR_EMPTY};
-	const struct field fields[] = {
-		{"thread_id", FIELD_TEXT, false, 1, ID_MAX_BYTES, offsetof(__typeof__(body), thread_id)},
-	};
-	str type = rq->path_params[1];
-	TRY(api_read_body(rq, fields, COUNT_OF(fields), &body));
-	if (!str_eq(type, STR("m.read")) && !str_eq(type, STR("m.read.private")) && !str_eq(type, STR("m.fully_read")))
-		return fail_set(&rq->fail, RC_INVALID_PARAM,
-		                "receiptType: m.read, m.read.private and m.fully_read are known");
-	TRY(sync_set_receipt(rq->ctx->syncs, rq->arena, &rq->session, rq->path_params[0], type, rq->path_params[2],
-	                     body.thread_id, &rq->fail));
 	return api_answer_empty_object(rq);
 }

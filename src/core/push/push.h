@@ -8,6 +8,7 @@
 
 #include "matrix/push_rules.h"
 #include "store/accounts.h"
+#include "store/rooms.h"
 
 struct push;
 
@@ -40,5 +41,17 @@ struct push_edit {
 /* As matrix/push_rules.h says; RC_TOO_LARGE also when all rules together are too long. Nothing is written for a change of nothing. */
 MUST_CHECK enum rc push_rules_edit(
     struct push *push, const struct push_edit *edit, struct fail *fail);
+
+/* ---- threads ---- */
+
+/*
+ * The root of the thread that an event is in: what it, or a parent of it within three hops, is a child of by m.thread.
+ * Empty: none, the event is in the main timeline, as are the roots of threads.
+ */
+MUST_CHECK enum rc push_thread_of(
+    struct txn_ro *txn, struct arena *arena, const struct event_row *event, str *ret_root);
+/* Whether a receipt of `thread_id` ("main" or an event id) may name the event: also the root itself, and what relates to it. */
+MUST_CHECK enum rc push_is_in_thread(struct txn_ro *txn, struct arena *arena,
+    const struct event_row *event, str thread_id, bool *ret_is_in);
 
 #endif

@@ -68,11 +68,21 @@ void sync_drop_typing(struct syncs *syncs, int64_t user);
 /* What another process was told: NEWS_TYPING. */
 void sync_hear_typing(struct syncs *syncs, int64_t room, str text);
 
+/* "I have read up to this event." */
+struct read_mark {
+	str type; /* m.read, m.read.private; m.fully_read: the read marker, which is account data of the room */
+	str event_id;
+	str thread_id;     /* of receipts: empty, "main" or an event id */
+	const char *field; /* what the request calls the event, for sentences */
+};
+enum { READ_MARKS_MAX = 3 };
 /*
- * A receipt of `type` (m.read, m.read.private) up to an event of the room; `thread_id` may be empty, "main" or
- * an event id. m.fully_read sets the read marker, which is account data of the room. RC_FORBIDDEN unless joined, RC_NOT_FOUND for an event that is not of this room. Waits.
+ * Sets some marks of a user in a room, in one transaction; one of the same event, or of a later one, is left as it is.
+ * RC_FORBIDDEN unless joined, RC_NOT_FOUND for an event that is not of this room, RC_INVALID_PARAM for a thread that the
+ * event is not in. Waits, and wakes who sees it.
  */
-MUST_CHECK enum rc sync_set_receipt(struct syncs *syncs, struct arena *scratch, const struct session *session, str room_id,
-                                    str type, str event_id, str thread_id, struct fail *fail);
+MUST_CHECK enum rc sync_set_read_marks(struct syncs *syncs, struct arena *scratch,
+    const struct session *session, str room_id, const struct read_mark *marks, size_t count,
+    struct fail *fail);
 
 #endif

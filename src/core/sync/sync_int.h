@@ -104,6 +104,10 @@ MUST_CHECK enum rc sync_put_state(struct sync_run *run, const struct sync_room *
                                   const struct sync_heroes *heroes, size_t *ret_count);
 void sync_put_empty_state(struct sync_run *run);
 
+/* RC_FORBIDDEN unless the user is joined to the room. */
+MUST_CHECK enum rc sync_joined_room(struct txn_ro *txn, struct arena *scratch, int64_t user,
+    str room_id, int64_t *ret_room, struct fail *fail);
+
 /* Typing notifications, in memory. */
 MUST_CHECK enum rc typing_new(const struct clock *clock, struct notifier *notifier, struct typing **ret_typing);
 void typing_free(struct typing *typing);

@@ -423,8 +423,9 @@ static void receipt(struct sync_rig *rig, const struct actor *actor, str room_id
 {
 	struct fail fail = {0};
 	struct client client = client_of(actor);
-	assert_rc(sync_set_receipt(rig->syncs, &rig->room->arena, &client.session, room_id, str_of(type), event_id,
-	                           str_of(thread_id), &fail), rc);
+	struct read_mark mark = {
+		.type = str_of(type), .event_id = event_id, .thread_id = str_of(thread_id), .field = "eventId"};
+	assert_rc(sync_set_read_marks(rig->syncs, &rig->room->arena, &client.session, room_id, &mark, 1, &fail), rc);
 }
 
 static void receipts_reach_whom_they_should(void **state)
@@ -438,7 +439,7 @@ static void receipts_reach_whom_they_should(void **state)
 	assert_rc(rig_send(rig->room, &alice, other, "m.room.message", "", "{}", &foreign), RC_OK);
 	struct client by_alice = reads(rig, &alice), by_bob = reads(rig, &bob);
 	char path[300];
-	const char *in_thread = arena_cstr(&rig->room->arena, foreign);
+	const char *in_thread = arena_cstr(&rig->room->arena, event_id);
 	receipt(rig, &bob, room_id, "m.read.private", event_id, "", RC_OK);
 	client_sync(rig, &by_alice);
 	assert_true(by_alice.empty);
@@ -467,6 +468,8 @@ static void receipts_reach_whom_they_should(void **state)
 	receipt(rig, &bob, room_id, "m.read", STR("$none"), "", RC_NOT_FOUND);
 	receipt(rig, &eve, room_id, "m.read", event_id, "", RC_FORBIDDEN);
 	receipt(rig, &eve, STR("!none:localhost"), "m.read", event_id, "", RC_FORBIDDEN);
+	receipt(rig, &bob, room_id, "m.read", event_id, arena_cstr(&rig->room->arena, foreign), RC_INVALID_PARAM);
+	assert_rc(rig_send(rig->room, &alice, room_id, "m.room.message", "", "{}", &event_id), RC_OK);
 	client_sync(rig, &by_alice);
 	by_alice.filter = "{\"room\":{\"ephemeral\":{\"types\":[]}}}";
 	receipt(rig, &bob, room_id, "m.read", event_id, "", RC_OK);

@@ -182,7 +182,7 @@ static int database_fill(const char *directory)
 	/* And long rows whose key has texts, of which several batches are made. */
 	snprintf(sql, sizeof sql,
 	    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<10)"
-	    "INSERT INTO receipts SELECT 7, 7, 'm.read', 'thread'||i, hex(zeroblob(%d)), 1, 1 FROM n", BIG_BYTES / 2);
+	    "INSERT INTO receipts SELECT 7, 7, 'm.read', 'thread'||i, hex(zeroblob(%d)), 1, 1, 1 FROM n", BIG_BYTES / 2);
 	sqlite_do(db, sql);
 	/* A number that was given out and must not be again. */
 	sqlite_do(db, "INSERT INTO devices(nid, user_nid, device_id, display_name) VALUES(7777, 5, 'gone', '');"

@@ -81,24 +81,25 @@ static void changed_rooms_by_user(void **state)
 	changes_with(*state, 100);
 }
 
-struct receipt {
-	int64_t room, user;
-	str type, thread_id, event_id;
-};
-
 static enum rc receipt_write(struct txn_rw *txn, void *arg, struct fail *fail)
 {
 	(void)fail;
-	const struct receipt *r = arg;
-	return receipt_put(txn, r->room, r->user, r->type, r->thread_id, r->event_id, 77);
+	return receipt_put(txn, arg);
+}
+
+static int64_t receipt_upto(struct fixture *f, int64_t room, int64_t user, const char *type,
+    const char *thread_id, const char *event_id, int64_t upto)
+{
+	struct receipt_insert receipt = {
+	    room, user, str_of(type), str_of(thread_id), str_of(event_id), upto, 77};
+	assert_int_equal(store_write(f->store, receipt_write, &receipt, NULL), RC_OK);
+	return store_committed_pos(f->store);
 }
 
 static int64_t receipt_now(struct fixture *f, int64_t room, int64_t user, const char *type,
     const char *thread_id, const char *event_id)
 {
-	struct receipt receipt = {room, user, str_of(type), str_of(thread_id), str_of(event_id)};
-	assert_int_equal(store_write(f->store, receipt_write, &receipt, NULL), RC_OK);
-	return store_committed_pos(f->store);
+	return receipt_upto(f, room, user, type, thread_id, event_id, 0);
 }
 
 static void receipts_replace_and_are_private(void **state)
@@ -143,6 +144,44 @@ static void receipts_replace_and_are_private(void **state)
 	assert_int_equal(
 	    receipt_rooms_changed_for(txn, &f->arena, b, last, last + 9, &rooms, &count), RC_OK);
 	assert_int_equal(count, 0);
+}
+
+static void receipt_is(struct fixture *f, int64_t room, int64_t user, int64_t since,
+    const char *thread_id, int64_t upto)
+{
+	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
+	struct read_upto *rows;
+	size_t count;
+	assert_int_equal(
+	    receipts_of_user(txn, &f->arena, user, room, since, &rows, &count), RC_OK);
+	assert_int_equal(count, thread_id ? 1 : 0);
+	if (!thread_id)
+		return;
+	assert_true(str_eq(rows[0].thread_id, str_of(thread_id)));
+	assert_int_equal(rows[0].upto, upto);
+}
+
+static void receipts_only_go_forward(void **state)
+{
+	struct fixture *f = *state;
+	int64_t room = fixture_room(f, "!a");
+	fixture_member(f, room, "@a:x", MEMBERSHIP_JOIN);
+	int64_t user = member_now(f, room, "@a:x").user, start = store_committed_pos(f->store);
+	receipt_upto(f, room, user, "m.read", "", "$5", 5);
+	receipt_is(f, room, user, start, "", 5);
+	receipt_upto(f, room, user, "m.read", "", "$4", 4);
+	receipt_is(f, room, user, start, "", 5);
+	int64_t before = receipt_upto(f, room, user, "m.read", "", "$6", 6);
+	receipt_is(f, room, user, start, "", 6);
+	receipt_is(f, room, user, before, NULL, 0);
+	receipt_upto(f, room, user, "m.read", "", "$6", 6);
+	receipt_is(f, room, user, before, NULL, 0); /* nothing new */
+	receipt_upto(f, room, user, "m.read.private", "main", "$3", 3);
+	receipt_is(f, room, user, before, "main", 3);
+	receipt_is(f, room, user + 1, 0, NULL, 0);
+	receipt_is(f, room + 1, user, 0, NULL, 0);
+	receipt_now(f, room, user, "m.read.private", "main", "$unknown");
+	receipt_is(f, room, user, before, "main", 0);
 }
 
 /* ---- readers beside the writer ---- */
@@ -381,6 +420,7 @@ int main(void)
 	    TEST(changed_rooms_by_span),
 	    TEST(changed_rooms_by_user),
 	    TEST(receipts_replace_and_are_private),
+	    TEST(receipts_only_go_forward),
 	    TEST(readers_see_whole_commits),
 	    TEST(rooms_are_listed_one_by_one),
 	    TEST(aliases_point_to_rooms),

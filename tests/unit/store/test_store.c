@@ -547,6 +547,7 @@ static void no_statement_scans(void **state)
 	    {STMT_family_before, "relations_parent"},
 	    {STMT_threads_of_room, "threads_room"},
 	    {STMT_threads_of_participant, "threads_room"},
+	    {STMT_receipts_of_user, "receipts_user"},
 	};
 	struct conn *conn = &f->store->checkpointer.conn; /* idle here */
 	char plan[4096];
