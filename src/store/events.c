@@ -140,6 +140,18 @@ enum rc events_between(struct txn_ro *txn, struct arena *arena, int64_t room, in
 	return event_page(&q, arena, limit, ret_events, ret_count, ret_more);
 }
 
+enum rc events_by_time(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t ts_ms,
+    int64_t after, bool backwards, size_t limit, struct event_row **ret_events, size_t *ret_count,
+    bool *ret_more)
+{
+	int64_t none_seen = backwards ? INT64_MAX : 0;
+	struct arg from = I(ts_ms), behind = I(after ? after : none_seen), most = I(one_more(limit));
+	struct query CLEANUP(query_close) q = backwards
+						  ? QUERY(txn, events_earlier, I(room), from, behind, most)
+						  : QUERY(txn, events_later, I(room), from, behind, most);
+	return event_page(&q, arena, limit, ret_events, ret_count, ret_more);
+}
+
 enum rc events_aside(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t after,
     size_t limit, struct event_row **ret_events, size_t *ret_count, bool *ret_more)
 {

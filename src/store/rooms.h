@@ -170,6 +170,14 @@ MUST_CHECK enum rc state_event(struct txn_ro *txn, struct arena *arena, int64_t 
 MUST_CHECK enum rc events_between(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t from, int64_t to,
                                   bool newest_first, size_t limit, struct event_row **ret_events, size_t *ret_count,
                                   bool *ret_more);
+/*
+ * Events of a room by their origin_server_ts: from `ts_ms` on, the earliest first (`backwards`: up to it, the latest
+ * first); of those of the same time in the order of their nids. `after`: the nid of the last one that was seen, which has
+ * this time; 0: none was. `*ret_more` as above.
+ */
+MUST_CHECK enum rc events_by_time(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t ts_ms, int64_t after,
+                                  bool backwards, size_t limit, struct event_row **ret_events, size_t *ret_count,
+                                  bool *ret_more);
 /* Events of a room that are not in the stream, with after < nid, ascending. */
 MUST_CHECK enum rc events_aside(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t after, size_t limit,
                                 struct event_row **ret_events, size_t *ret_count, bool *ret_more);

@@ -127,3 +127,20 @@ enum rc client_messages(struct api_request *rq)
 	buf_putc(&out, '}');
 	return api_answer_buf(rq, &out);
 }
+
+/* GET /rooms/{roomId}/timestamp_to_event */
+enum rc client_event_by_time(struct api_request *rq)
+{
+	struct buf out;
+	str given;
+	int64_t ts_ms;
+	bool backwards;
+	struct room_query query = room_query_of(rq, &out);
+	TRY(api_query(rq, STR("ts"), &given));
+	if (!given.p)
+		return fail_set(&rq->fail, RC_MISSING_PARAM, "ts is missing");
+	TRY(api_query_integer(rq, STR("ts"), INT64_MIN, INT64_MAX, 0, &ts_ms));
+	TRY(direction_param(rq, NULL, &backwards));
+	TRY(room_event_by_time_answer(&query, ts_ms, backwards));
+	return api_answer_buf(rq, &out);
+}

@@ -4,6 +4,8 @@
 #include "core/room/bundles.h"
 #include "core/room/room_int.h"
 
+enum { BY_TIME_PAGE = 100 };
+
 static enum rc query_open(const struct room_query *query, struct txn_ro **ret_txn, struct room_view *ret_view)
 {
 	TRY(txn_ro_begin(query->rooms->config.store, ret_txn));
@@ -118,6 +120,46 @@ enum rc room_event_answer(const struct room_query *query, str event_id)
 	};
 	TRY(bundles_read(txn, query->arena, &view, &event, 1, &bundles));
 	return room_event_put_to(txn, query->arena, query->out, &reader, &event);
+}
+
+static enum rc closest_visible(const struct room_query *query, struct txn_ro *txn, const struct room_view *view,
+    int64_t ts_ms, bool backwards, struct event_row *ret_event)
+{
+	int64_t after = 0;
+	size_t scanned = 0, count;
+	bool more = true, visible;
+	while (more && scanned < MESSAGES_SCAN_MAX) {
+		struct event_row *events;
+		size_t want = scanned ? BY_TIME_PAGE : 1; /* mostly the first one is it */
+		TRY(events_by_time(txn, query->arena, view->room.room, ts_ms, after, backwards, want, &events,
+		    &count, &more));
+		for (size_t i = 0; i < count; i++) {
+			TRY(room_event_visible(txn, query->arena, view, &events[i], &visible));
+			if (visible) {
+				*ret_event = events[i];
+				return RC_OK;
+			}
+			ts_ms = events[i].ts_ms;
+			after = events[i].event;
+		}
+		scanned += count;
+	}
+	return fail_set(query->fail, RC_NOT_FOUND, "There is no such event that you may see");
+}
+
+enum rc room_event_by_time_answer(const struct room_query *query, int64_t ts_ms, bool backwards)
+{
+	struct txn_ro *txn CLEANUP(txn_ro_end) = NULL;
+	struct room_view view;
+	struct event_row event = {0};
+	TRY(query_open(query, &txn, &view));
+	TRY(closest_visible(query, txn, &view, ts_ms, backwards, &event));
+	buf_put(query->out, STR("{\"event_id\":"));
+	json_put_text(query->out, event.event_id);
+	buf_put(query->out, STR(",\"origin_server_ts\":"));
+	buf_put_i64(query->out, event.ts_ms);
+	buf_putc(query->out, '}');
+	return buf_status(query->out);
 }
 
 /* The state as it was at a position: after the newest event up to there, if that one may be seen. */

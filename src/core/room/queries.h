@@ -69,4 +69,10 @@ struct context_wish {
 MUST_CHECK enum rc room_context_answer(const struct room_query *query, const struct context_wish *wish,
                                        int64_t *ret_start_pos, int64_t *ret_end_pos);
 
+/*
+ * GET …/timestamp_to_event: the event of the room that is closest to a time, at it or before (`backwards`) or behind it:
+ * among those that the user may see. RC_NOT_FOUND: there is none, or not among the first MESSAGES_SCAN_MAX.
+ */
+MUST_CHECK enum rc room_event_by_time_answer(const struct room_query *query, int64_t ts_ms, bool backwards);
+
 #endif

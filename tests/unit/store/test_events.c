@@ -226,6 +226,55 @@ static void events_between_positions(void **state)
 	}
 }
 
+static void events_by_their_time(void **state)
+{
+	struct fixture *f = *state;
+	int64_t room = fixture_room(f, "!a"), other = fixture_room(f, "!b");
+	int64_t user = fixture_user(f, "@a:x"), events[5];
+	static const int64_t times[] = {100, 300, 200, 300, -5}; /* in the order of arrival */
+	for (size_t i = 0; i < COUNT_OF(times); i++) {
+		struct event_insert in = {.room = room, .sender = user, .generation = -1, .ts_ms = times[i]};
+		assert_int_equal(fixture_event(f, in, &events[i], NULL), RC_OK);
+		in.room = other;
+		assert_int_equal(fixture_event(f, in, NULL, NULL), RC_OK);
+	}
+	static const struct {
+		int64_t ts_ms;
+		int after; /* index, or -1 */
+		bool backwards;
+		size_t limit, count;
+		int first, second; /* of what is found */
+		bool more;
+	} rows[] = {
+	    {INT64_MIN, -1, false, 2, 2, 4, 0, true},
+	    {100, -1, false, 9, 4, 0, 2, false},
+	    {101, -1, false, 9, 3, 2, 1, false},
+	    {300, -1, false, 9, 2, 1, 3, false},
+	    {300, 1, false, 9, 1, 3, -1, false},
+	    {301, -1, false, 9, 0, -1, -1, false},
+	    {INT64_MAX, -1, true, 2, 2, 3, 1, true},
+	    {300, 3, true, 2, 2, 1, 2, true},
+	    {99, -1, true, 9, 1, 4, -1, false},
+	    {-6, -1, true, 9, 0, -1, -1, false},
+	};
+	for (size_t r = 0; r < COUNT_OF(rows); r++) {
+		struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
+		struct event_row *found;
+		size_t count;
+		bool more;
+		int64_t after = rows[r].after >= 0 ? events[rows[r].after] : 0;
+		assert_int_equal(events_by_time(txn, &f->arena, room, rows[r].ts_ms, after, rows[r].backwards,
+				     rows[r].limit, &found, &count, &more),
+		    RC_OK);
+		assert_int_equal(count, rows[r].count);
+		assert_int_equal(more, rows[r].more);
+		if (rows[r].first >= 0)
+			assert_int_equal(found[0].event, events[rows[r].first]);
+		if (rows[r].second >= 0)
+			assert_int_equal(found[1].event, events[rows[r].second]);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -239,6 +288,7 @@ int main(void)
 	    TEST(state_is_kept_and_replaced),
 	    TEST(redaction_replaces_the_bytes_once),
 	    TEST(events_between_positions),
+	    TEST(events_by_their_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

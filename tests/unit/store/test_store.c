@@ -539,6 +539,8 @@ static void no_statement_scans(void **state)
 	    {STMT_heroes, "memberships_pos"},
 	    {STMT_device_delete_tokens, "tokens_user"},
 	    {STMT_receipts_since, "receipts_room"},
+	    {STMT_events_later, "events_ts"},
+	    {STMT_events_earlier, "events_ts"},
 	    {STMT_relations_found, "relations_awaited"},
 	    {STMT_relation_summaries, "COVERING INDEX relations_parent"},
 	    {STMT_relation_replacements, "relations_parent"},
