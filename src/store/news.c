@@ -240,6 +240,11 @@ static enum rc position_look(struct store *store)
 	return RC_OK;
 }
 
+void news_lost(struct store *store)
+{
+	__atomic_store_n(&store->listener.looks_anew, true, __ATOMIC_RELEASE);
+}
+
 static bool is_stopping(const struct listener *listener)
 {
 	return __atomic_load_n(&listener->stopping, __ATOMIC_ACQUIRE);
@@ -260,6 +265,8 @@ static enum rc listen_once(struct store *store)
 	everything_hear(store); /* whatever came before this connection */
 	while (!is_stopping(listener)) {
 		TRY(postgres_wait(&listener->conn, listener->wake[0], LOOK_MS, notification_hear, store));
+		if (__atomic_exchange_n(&listener->looks_anew, false, __ATOMIC_ACQ_REL))
+			everything_hear(store);
 		TRY(position_look(store));
 	}
 	return RC_OK;

@@ -25,6 +25,7 @@ struct listener {
 	int64_t heard_pos;    /* the newest that was told on this connection, or stood when it began */
 	int64_t awaited_pos;  /* the newest at the last look */
 	int64_t next_look_ms;
+	bool looks_anew; /* atomic */
 	bool started;
 	bool stopping; /* atomic */
 	thread thread;
@@ -41,6 +42,11 @@ struct news_mark news_mark(const struct outgoing_news *news);
 void news_rewind(struct outgoing_news *news, struct news_mark mark);
 /* The position that is known to be committed, which only grows. Any thread. */
 void position_raise(struct store *store, int64_t pos);
+/*
+ * The writer, after the first commit that follows one of unknown outcome: that one may have taken place, and nobody was
+ * told. A process does not hear its own news: so it looks at everything, in a second at the latest.
+ */
+void news_lost(struct store *store);
 /* In the group's transaction, before its commit. */
 MUST_CHECK enum rc news_send(struct txn_rw *txn);
 

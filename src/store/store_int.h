@@ -110,6 +110,7 @@ struct writer {
 	int64_t id, group;                       /* ours among all writers, and the number of our last group */
 	int64_t fence;                           /* the one seen when our process was last found alive */
 	struct outgoing_news news;               /* of the group */
+	bool is_unsure; /* a group failed of which nobody knows whether it was committed */
 	bool started;
 	thread thread;
 	struct acks acks;

@@ -259,6 +259,9 @@ static void group_committed(struct store *store, const struct group *group)
 	w->on_disk = w->txn.numbers;
 	__atomic_add_fetch(&w->counters.commits, 1, __ATOMIC_RELAXED);
 	position_raise(store, w->txn.numbers.pos); /* others may have told of a later one already */
+	if (w->is_unsure)
+		news_lost(store);
+	w->is_unsure = false;
 	FAULT("store.group.committed");
 }
 
@@ -326,6 +329,13 @@ static enum rc outcome_ask(struct store *store, bool *ret_committed)
 	return rc;
 }
 
+/* The jobs are told that they failed, and may have been done: whoever repeats them must find them so. */
+static enum rc group_unsure(struct store *store, enum rc rc)
+{
+	store->writer.is_unsure = true;
+	return rc;
+}
+
 /*
  * What a deferring engine did not take: once more with savepoints, so that the job that failed is known and the others
  * are kept. A lost connection: what was committed stands, the rest is run again on a new one.
@@ -336,8 +346,9 @@ static enum rc group_save(struct store *store, struct group *group, enum rc rc)
 		struct numbers after = store->writer.txn.numbers;
 		bool committed = false, was_careful = group->is_careful;
 		transaction_undo(store, group);
-		if (rc == RC_UNAVAILABLE)
-			TRY(outcome_ask(store, &committed));
+		enum rc asked = rc == RC_UNAVAILABLE ? outcome_ask(store, &committed) : RC_OK;
+		if (asked != RC_OK)
+			return group_unsure(store, asked);
 		if (committed) {
 			store->writer.txn.numbers = after;
 			return RC_OK;
@@ -349,7 +360,7 @@ static enum rc group_save(struct store *store, struct group *group, enum rc rc)
 		if (rc == RC_OK)
 			return RC_OK;
 	}
-	return rc;
+	return rc == RC_UNAVAILABLE ? group_unsure(store, rc) : rc;
 }
 
 static void group_count(struct writer *w, const struct group *group)

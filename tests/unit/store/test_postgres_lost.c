@@ -5,6 +5,7 @@
 #include "other_store.h"
 
 #include "postgres_proxy.h"
+#include "store/news.h"
 #include "store/postgres_int.h"
 #include "store/store_int.h"
 
@@ -299,6 +300,44 @@ static void commit_that_takes_its_time_in_vain(void **state)
 	cut_at_commit(&s, 2);
 }
 
+static void everything_count(void *self, const struct news *news)
+{
+	__atomic_add_fetch((int *)self, news->kind == NEWS_EVERYTHING, __ATOMIC_RELAXED);
+}
+
+static bool is_positive(void *self)
+{
+	return __atomic_load_n((int *)self, __ATOMIC_RELAXED) > 0;
+}
+
+/*
+ * Committed, and away before that is known, for longer than the store waits: the group is told that it failed. With the
+ * next commit the process knows its positions, and looks at everything, since nobody was told.
+ */
+static void an_outcome_that_stays_unknown_is_made_good(void **state)
+{
+	struct setting s = setting_behind_proxy(state, PROXY_LOSES_ANSWER);
+	int everything = 0;
+	other_register(s.f->store, "a:1"); /* one that does not hear its own news */
+	assert_int_equal(store_listen(s.f->store, everything_count, &everything), RC_OK);
+	other_wait(is_positive, &everything, "the connection that listens");
+	s.stays_away = true;
+	steps_run(&s);
+	for (int i = 0; i < STEPS; i++)
+		assert_int_equal(s.steps[i].rc, RC_UNAVAILABLE);
+	assert_int_equal(store_committed_pos(s.f->store), 0);
+	assert_int_equal(everything, 1);
+	proxy_refuse(s.proxy, false);
+	__atomic_store_n(&everything, 0, __ATOMIC_RELAXED);
+	assert_int_equal(other_number(s.f, "SELECT pos FROM numbers"), STEPS);
+	fixture_account_data(s.f, s.user, "after", "{}");
+	assert_int_equal(store_committed_pos(s.f->store), STEPS + 1);
+	other_wait(is_positive, &everything, "a look at everything");
+	assert_counts(s.f, s.room, STEPS, 0);
+	assert_int_equal(other_number(s.f, "SELECT count(*) FROM account_data"), STEPS + 1);
+	setting_end(&s);
+}
+
 /* Away for longer than the store waits (10 s): the group is told so, and what comes when it is back does not suffer. */
 static void a_database_that_stays_away_is_told(void **state)
 {
@@ -483,6 +522,7 @@ int main(void)
 	    TEST(commit_that_was_not_answered),
 	    TEST(commit_that_takes_its_time),
 	    TEST(commit_that_takes_its_time_in_vain),
+	    TEST(an_outcome_that_stays_unknown_is_made_good),
 	    TEST(a_database_that_stays_away_is_told),
 	    TEST(commit_swallowed_by_the_network),
 	    TEST(commit_of_which_the_answer_was_swallowed),
