@@ -15,8 +15,9 @@ enum {
 	READER_WAIT_MS = 10000,   /* for a free connection */
 	READER_CONNECT_MS = 2000, /* for a database that is away */
 	WRITER_CONNECT_MS = 10000,
+	WRITER_KEPT_MS = 24 * 60 * 60 * 1000, /* what a writer asks for that ended badly */
 	READERS_MAX = 64,
-	WAL_KEPT_BYTES = 4 << 20,    /* the WAL is laid out at this size before the first write */
+	WAL_KEPT_BYTES = 4 << 20, /* the WAL is laid out at this size before the first write */
 	CHECKPOINT_CACHE_KIB = 64,
 	WAL_CHECKPOINT_PAGES = 1000, /* about 4 MiB: copied into the database beside the writer */
 	WAL_LONG_PAGES =

@@ -233,6 +233,14 @@ static enum rc numbers_write(struct store *store)
 	return RUN(&w->txn, numbers_set, I(now->pos), I(now->event), I(now->node_end));
 }
 
+/* What is asked for when the answer to the commit is lost. */
+static enum rc writer_note(struct store *store)
+{
+	struct writer *w = &store->writer;
+	return RUN(&w->txn, writer_commit, I(w->id), I(w->group), I(store_process(store)),
+	    I(clock_wall_ms(store->config.clock)));
+}
+
 static enum rc transaction_commit(struct store *store, const struct group *group)
 {
 	struct writer *w = &store->writer;
@@ -243,7 +251,7 @@ static enum rc transaction_commit(struct store *store, const struct group *group
 	TRY(numbers_write(store));
 	TRY(news_send(&w->txn));
 	if (store->engine->is_shared)
-		TRY(RUN(&w->txn, writer_commit, I(w->id), I(w->group)));
+		TRY(writer_note(store));
 	FAULT("store.group.before_commit");
 	if (FAULT_FAILS("store.commit"))
 		return RC_IO;
@@ -427,6 +435,17 @@ static enum rc tag_read(struct store *store)
 	return RC_OK;
 }
 
+/*
+ * Of those that were killed. A process that stands still may ask yet when it wakes, also one that was ended meanwhile: so
+ * they stay for a day.
+ */
+static enum rc writers_drop_ended(struct store *store)
+{
+	int64_t before_ms = clock_wall_ms(store->config.clock) - WRITER_KEPT_MS;
+	return store->engine->is_shared ? RUN(&store->writer.txn, writers_drop_ended, I(before_ms))
+					: RC_OK;
+}
+
 enum rc writer_start(struct store *store, struct fail *fail)
 {
 	struct writer *w = &store->writer;
@@ -442,6 +461,8 @@ enum rc writer_start(struct store *store, struct fail *fail)
 	if (rc == RC_OK)
 		rc = tag_read(store);
 	if (rc == RC_OK)
+		rc = writers_drop_ended(store);
+	if (rc == RC_OK)
 		rc = conn_run(&w->conn, STMT_commit);
 	if (rc != RC_OK)
 		return fail_set(fail, rc, "Cannot read %s: %s", store->name, conn_message(&w->conn));
@@ -455,7 +476,7 @@ enum rc writer_start(struct store *store, struct fail *fail)
 	return RC_OK;
 }
 
-/* A row that stays is of no harm. */
+/* A row that stays goes when another writer starts. */
 static void writer_sign_off(struct writer *w)
 {
 	int64_t changes;

@@ -1,6 +1,8 @@
 /* The end of an account: one transaction that accepts it, and the rooms to leave. */
 #include "store_fixture.h"
 
+#include "store/uia.h"
+
 #include <string.h>
 
 struct accept {
@@ -107,6 +109,45 @@ static void acceptance_is_complete(void **state)
 	assert_int_equal(account_exists_nocase(txn, STR("@A:x"), &exists), RC_OK);
 	assert_true(exists);
 	fixture_check(f);
+}
+
+struct uia_made {
+	int64_t users[4];
+};
+
+/* Session i is of users[i]. */
+static struct uia_row uia_session(const struct uia_made *made, size_t i)
+{
+	char id[8];
+	snprintf(id, sizeof id, "s%zu", i);
+	return (struct uia_row){
+	    sha256(str_of(id)), 1, made->users[i], sha256(STR("request")), 0, 5000};
+}
+
+static enum rc uia_write(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	(void)fail;
+	for (size_t i = 0; i < COUNT_OF(((struct uia_made *)arg)->users); i++) {
+		struct uia_row row = uia_session(arg, i);
+		TRY(uia_row_add(txn, &row));
+	}
+	return RC_OK;
+}
+
+/* All that an account began, and nothing of others, nor what nobody in particular began. */
+static void sessions_of_authentication_end_with_the_account(void **state)
+{
+	struct fixture *f = *state;
+	int64_t ann = fixture_user(f, "@a:x"), bob = fixture_user(f, "@b:x");
+	struct uia_made made = {{ann, bob, 0, ann}};
+	assert_int_equal(store_write(f->store, uia_write, &made, NULL), RC_OK);
+	accept_now(f, ann, false);
+	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
+	for (size_t i = 0; i < COUNT_OF(made.users); i++) {
+		struct uia_row row = uia_session(&made, i);
+		enum rc expected = made.users[i] == ann ? RC_NOT_FOUND : RC_OK;
+		assert_int_equal(uia_row_find(txn, &row.id, 1000, &row), expected);
+	}
 }
 
 static void once_more_changes_nothing_but_erase(void **state)
@@ -324,6 +365,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(acceptance_is_complete),
+	    TEST(sessions_of_authentication_end_with_the_account),
 	    TEST(once_more_changes_nothing_but_erase),
 	    TEST(nobody_cannot_be_deactivated),
 	    TEST(without_rooms_it_is_finished_at_once),

@@ -92,6 +92,7 @@ static bool may_scan(enum statement statement)
 	    STMT_slots_leave,
 	    STMT_account_each,
 	    STMT_deactivation_each,
+	    STMT_writers_drop_ended,
 	    STMT_uia_drop_expired,
 	    STMT_uia_drop_oldest,
 	};

@@ -319,6 +319,48 @@ static void who_is_refused_holds_nobody_up(void **state)
 	    " WHERE a.state LIKE 'idle in transaction%' AND l.relation='numbers'::regclass"), 0);
 }
 
+/* ---- what writers ask for when the answer to a commit is lost: PostgreSQL ---- */
+
+/* Of those that ended badly, once a day is over: not of one that lives, nor of one that may wake. */
+static void rows_of_writers_that_ended_go(void **state)
+{
+	enum { DAY_MS = 24 * 60 * 60 * 1000 };
+	struct pair *pair = pair_of(state);
+	struct fixture *f = pair->f;
+	struct other_store next;
+	char sql[400];
+	int64_t now_ms = 10 * (int64_t)DAY_MS, ended = add(f);
+	assert_int_equal(other_end(pair->other.store, ended), RC_OK);
+	f->clock_fake.wall_ms = now_ms;
+	snprintf(sql, sizeof sql,
+	    "DELETE FROM writers; INSERT INTO writers(writer, committed, process, written_ms) "
+	    "VALUES"
+	    " (1, 7, %lld, 1), (2, 7, 0, %lld), (3, 7, %lld, %lld), (4, 7, 0, 1), (5, 7, %lld, "
+	    "%lld)",
+	    (long long)pair->process, (long long)now_ms - DAY_MS, (long long)ended,
+	    (long long)now_ms - DAY_MS, (long long)ended, (long long)now_ms - DAY_MS - 1);
+	fixture_sql(f, sql);
+	other_open(f, &next);
+	assert_int_equal(other_number(f, "SELECT sum(writer) FROM writers"), 1 + 2 + 3);
+	other_close(&next);
+}
+
+static void a_writer_says_whose_it_is_and_signs_off(void **state)
+{
+	struct pair *pair = pair_of(state);
+	struct fixture *f = pair->f;
+	char sql[128];
+	snprintf(sql, sizeof sql,
+	    "SELECT count(*) FROM writers WHERE process=%lld AND written_ms=%lld",
+	    (long long)pair->process, (long long)f->clock_fake.wall_ms);
+	fixture_user(f, "@a:x");
+	assert_int_equal(other_number(f, sql), 1);
+	other_close(&pair->other);
+	fixture_close(f);
+	assert_int_equal(other_number(f, "SELECT count(*) FROM writers"), 0);
+	fixture_open(f);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 #define PAIR(name) cmocka_unit_test_setup_teardown(name, pair_setup, pair_teardown)
 
@@ -337,6 +379,8 @@ int main(void)
 	    PAIR(the_end_of_another_is_no_matter),
 	    PAIR(a_store_of_no_process_has_no_fence),
 	    PAIR(who_is_refused_holds_nobody_up),
+	    PAIR(rows_of_writers_that_ended_go),
+	    PAIR(a_writer_says_whose_it_is_and_signs_off),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

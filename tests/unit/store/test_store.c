@@ -499,6 +499,7 @@ static bool may_scan(enum statement statement)
 	    STMT_family_after,
 	    STMT_family_before,
 	    /* from one end, and no further than a limit */
+	    STMT_writers_drop_ended,
 	    STMT_uia_drop_expired,
 	    STMT_uia_drop_oldest,
 	};
@@ -550,6 +551,7 @@ static void no_statement_scans(void **state)
 	    {STMT_threads_of_room, "threads_room"},
 	    {STMT_threads_of_participant, "threads_room"},
 	    {STMT_receipts_of_user, "receipts_user"},
+	    {STMT_uia_drop_of_user, "uia_sessions_user"},
 	};
 	struct conn *conn = &f->store->checkpointer.conn; /* idle here */
 	char plan[4096];
