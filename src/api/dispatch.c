@@ -197,6 +197,20 @@ static enum rc authenticate(struct exchange *x)
 	return RC_OK;
 }
 
+/* For the owner's list of devices. */
+static void device_seen(struct exchange *x)
+{
+	struct accounts *accounts = x->api->ctx->accounts;
+	char text[CLIENT_ADDRESS_CHARS];
+	str ip = STR_EMPTY;
+	/* What another process has passed on was seen by that one. */
+	if (!x->rq.has_session || http_is_injected(x->rq.http) || !accounts_seen_is_due(accounts, &x->rq.session))
+		return;
+	if (exchange_client(x))
+		ip = client_address_text(&x->client, text);
+	accounts_seen(accounts, &x->rq.session, ip);
+}
+
 /* A request that was parked may have outlived its token: an ended account hears of it at once. */
 static enum rc authenticate_again(struct exchange *x)
 {
@@ -250,6 +264,7 @@ static enum rc request_run(struct exchange *x)
 	}
 	if (rq->runs++ == 0) {
 		TRY(authenticate(x));
+		device_seen(x);
 		TRY(forward_try(x, &forwarded));
 		if (forwarded)
 			return RC_OK;

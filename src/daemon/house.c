@@ -63,6 +63,13 @@ static void on_sessions_dropped(void *self, int64_t user)
 		notify_user(house->notifier, user);
 }
 
+static void on_devices_ended(void *self, int64_t user)
+{
+	struct house *house = self;
+	if (house->keys)
+		keys_wake_sharers(house->keys, user);
+}
+
 static enum rc open_accounts(struct house *house)
 {
 	const struct settings *settings = house->settings;
@@ -81,6 +88,7 @@ static enum rc open_accounts(struct house *house)
 		.uia_sessions_max = UIA_SESSIONS_MAX,
 		.uia_session_life_ms = UIA_SESSION_LIFE_MS,
 		.on_sessions_dropped = on_sessions_dropped,
+		.on_devices_ended = on_devices_ended,
 		.self = house,
 	};
 	return accounts_new(&config, &house->accounts);

@@ -92,6 +92,7 @@ MUST_CHECK enum rc otk_take(struct txn_rw *txn, struct arena *arena, int64_t dev
 /* The fallback key of an algorithm: replaced, and unused again, unless it is the same. */
 MUST_CHECK enum rc fallback_put(
     struct txn_rw *txn, struct arena *scratch, int64_t device, str algorithm, str key_id, str key);
+MUST_CHECK enum rc fallback_count(struct txn_ro *txn, int64_t device, int64_t *ret_count);
 MUST_CHECK enum rc fallback_unused(struct txn_ro *txn, struct arena *arena, int64_t device,
     str **ret_algorithms, size_t *ret_count);
 

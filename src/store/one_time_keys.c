@@ -145,6 +145,11 @@ enum rc fallback_put(
 	return RUN(txn, fallback_put, I(device), T(algorithm), T(key_id), T(key));
 }
 
+enum rc fallback_count(struct txn_ro *txn, int64_t device, int64_t *ret_count)
+{
+	return NUMBER(txn, ret_count, fallback_count, I(device));
+}
+
 enum rc fallback_unused(struct txn_ro *txn, struct arena *arena, int64_t device,
     str **ret_algorithms, size_t *ret_count)
 {

@@ -14,6 +14,7 @@ enum rc accounts_new(const struct accounts_config *config, struct accounts **ret
 	    session_cache_new(config->sessions_cached_max, config->rng, &accounts->sessions);
 	if (rc == RC_OK)
 		rc = uia_sessions_init(&accounts->uia, config);
+	last_seen_init(&accounts->last_seen);
 	if (rc != RC_OK) {
 		accounts_free(accounts);
 		return rc;
@@ -27,6 +28,7 @@ void accounts_free(struct accounts *accounts)
 	if (!accounts)
 		return;
 	session_cache_free(accounts->sessions);
+	last_seen_release(&accounts->last_seen);
 	heap_free(accounts);
 }
 
@@ -45,6 +47,13 @@ void accounts_drop_sessions(struct accounts *accounts, int64_t user)
 	session_cache_drop_user(accounts->sessions, user);
 	if (accounts->config.on_sessions_dropped)
 		accounts->config.on_sessions_dropped(accounts->config.self, user);
+}
+
+void accounts_end_devices(struct accounts *accounts, int64_t user)
+{
+	accounts_drop_sessions(accounts, user);
+	if (accounts->config.on_devices_ended)
+		accounts->config.on_devices_ended(accounts->config.self, user);
 }
 
 struct retirement {
@@ -121,7 +130,7 @@ enum rc accounts_logout(struct accounts *accounts, const struct session *session
 		return RC_FORBIDDEN;
 	enum rc rc = store_write(
 	    accounts->config.store, write_logout, UNCONST(struct session *, session), NULL);
-	accounts_drop_sessions(accounts, session->user);
+	accounts_end_devices(accounts, session->user);
 	return rc == RC_NOT_FOUND ? RC_OK : rc; /* two at once */
 }
 
@@ -137,6 +146,6 @@ enum rc accounts_logout_all(struct accounts *accounts, const struct session *ses
 {
 	enum rc rc = store_write(
 	    accounts->config.store, write_logout_all, UNCONST(struct session *, session), NULL);
-	accounts_drop_sessions(accounts, session->user);
+	accounts_end_devices(accounts, session->user);
 	return rc;
 }

@@ -28,6 +28,8 @@ struct accounts_config {
 	int64_t uia_session_life_ms;
 	/* Tokens of this user may be void from now on: whoever waits under one is to look again. May be NULL; any thread. */
 	void (*on_sessions_dropped)(void *self, int64_t user);
+	/* Devices of this user have ended: who shares a room with them is to look again. As above. */
+	void (*on_devices_ended)(void *self, int64_t user);
 	void *self;
 };
 
@@ -44,6 +46,13 @@ MUST_CHECK enum rc accounts_session(struct accounts *accounts, struct arena *are
 void accounts_drop_all_sessions(struct accounts *accounts); /* from the cache: news of another process may be lost */
 /* Forgets cached sessions of a user: after a deactivation, a password change, … */
 void accounts_drop_sessions(struct accounts *accounts, int64_t user);
+
+/*
+ * When and from where a device was last seen, for its owner's list of devices. True: that is due to be written down, which is
+ * once in a while for each device; then the caller finds out the address and has it written, behind everything else.
+ */
+bool accounts_seen_is_due(struct accounts *accounts, const struct session *session);
+void accounts_seen(struct accounts *accounts, const struct session *session, str ip);
 
 struct login_request {
 	str device_id;             /* empty: a new one */
@@ -94,10 +103,11 @@ MUST_CHECK enum rc accounts_password_verify(struct accounts *accounts, struct ar
  * `session`'s owner (NULL for registration).
  */
 /* Their numbers stand in the database. */
-enum uia_purpose { UIA_REGISTER, UIA_PASSWORD_CHANGE, UIA_DEACTIVATE, UIA_DEVICE_DELETE };
+enum uia_purpose { UIA_REGISTER, UIA_PASSWORD_CHANGE, UIA_DEACTIVATE, UIA_DEVICE_DELETE, UIA_CROSS_SIGNING };
 struct uia_request {
 	enum uia_purpose purpose;
 	json body;                      /* of the request; `auth` is read from it */
+	str subject;                    /* what the path adds to what is consented to; empty: nothing */
 	const struct session *session;  /* NULL: registration */
 	str registration_token;         /* out: the token that completed its stage; in the arena */
 };

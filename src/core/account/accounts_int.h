@@ -2,6 +2,8 @@
 #ifndef EXEUNT_CORE_ACCOUNT_ACCOUNTS_INT_H
 #define EXEUNT_CORE_ACCOUNT_ACCOUNTS_INT_H
 
+#include "base/lock.h"
+#include "base/map.h"
 #include "core/account/accounts.h"
 #include "core/account/password.h"
 #include "core/account/session_cache.h"
@@ -14,11 +16,23 @@ enum {
 	ACCOUNT_SCRATCH_BYTES = 64 * 1024, /* what one write may need beside its request */
 };
 
+/* When each device was written down last, by this process. */
+struct last_seen {
+	struct lock mu;
+	struct map64 devices GUARDED_BY(mu);
+};
+void last_seen_init(struct last_seen *seen);
+void last_seen_release(struct last_seen *seen);
+
 struct accounts {
 	struct accounts_config config;
 	struct session_cache *sessions;
 	struct uia_sessions uia;
+	struct last_seen last_seen;
 };
+
+/* After the commit that ended some of a user's devices. */
+void accounts_end_devices(struct accounts *accounts, int64_t user);
 
 /* Tokens as the client gets them, and their hashes for the store. */
 struct issued_tokens {

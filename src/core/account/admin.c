@@ -115,7 +115,7 @@ enum rc accounts_reset_password(struct accounts *accounts, struct arena *arena, 
 	struct account_change change = {.account = &account};
 	TRY(password_hash(arena, password, accounts->config.password_cost, &change.phc));
 	TRY(store_write(accounts->config.store, write_change, &change, fail));
-	accounts_drop_sessions(accounts, account.user);
+	accounts_end_devices(accounts, account.user);
 	*ret_account = account;
 	return RC_OK;
 }

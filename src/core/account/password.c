@@ -36,7 +36,10 @@ enum rc accounts_set_password(struct accounts *accounts, struct arena *arena,
 	TRY(password_check(new_password, "new_password", fail));
 	TRY(password_hash(arena, new_password, accounts->config.password_cost, &write.phc));
 	TRY(store_write(accounts->config.store, write_password, &write, fail));
-	accounts_drop_sessions(accounts, session->user);
+	if (logout_devices)
+		accounts_end_devices(accounts, session->user);
+	else
+		accounts_drop_sessions(accounts, session->user);
 	return RC_OK;
 }
 

@@ -49,6 +49,7 @@ static void flows_choose(struct uia_try *try)
 	case UIA_PASSWORD_CHANGE:
 	case UIA_DEACTIVATE:
 	case UIA_DEVICE_DELETE:
+	case UIA_CROSS_SIGNING:
 		try->flows[0] = STAGE_PASSWORD;
 		return;
 	}
@@ -74,6 +75,13 @@ static unsigned stage_of(const struct uia_try *try, str type)
 	return 0;
 }
 
+static void binding_add(struct uia_try *try, str text)
+{
+	struct sha256 hash = sha256(text);
+	for (size_t i = 0; text.n > 0 && i < sizeof(hash.bytes); i++)
+		try->binding.request.bytes[i] ^= hash.bytes[i];
+}
+
 /*
  * What a password consents to is the request that it was first asked for: its body without `auth`, in any order of
  * members. A registration has no such consent, and clients repeat its body or leave it out.
@@ -88,16 +96,15 @@ static void binding_make(struct uia_try *try)
 	if (!request->session)
 		return;
 	try->binding.user = request->session->user;
+	binding_add(try, request->subject);
 	while (json_next(&iter, &key, &value)) {
 		struct buf member;
 		if (str_eq(key, STR("auth")))
 			continue;
 		buf_init(&member, try->arena, SIZE_MAX);
-		json_put_text(&member, key);
+		json_put_text(&member, key); /* with quotes: no subject looks like it */
 		json_put(&member, value);
-		struct sha256 hash = sha256(buf_str(&member));
-		for (size_t i = 0; i < sizeof(hash.bytes); i++)
-			try->binding.request.bytes[i] ^= hash.bytes[i];
+		binding_add(try, buf_str(&member));
 	}
 }
 

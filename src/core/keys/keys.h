@@ -67,6 +67,63 @@ MUST_CHECK enum rc keys_put_counts(
 MUST_CHECK enum rc keys_put_unused_fallbacks(
     struct txn_ro *txn, struct arena *arena, int64_t device, struct buf *out);
 
+/* ---- keys of devices ---- */
+
+enum {
+	ONE_TIME_KEYS_MAX = 1000,      /* of a device; of each kind of algorithm there are OTK_ALGORITHMS_MAX at most */
+	KEYS_QUERY_USERS_MAX = 5000,   /* of one request, as the next ones */
+	KEYS_QUERY_DEVICES_MAX = 1000, /* named of one user */
+	KEYS_CLAIMS_MAX = 5000,
+	KEYS_SIGNATURES_MAX = 1000,
+};
+
+/*
+ * The body of keys/upload: device_keys, one_time_keys and fallback_keys of the session's device, all of it or nothing.
+ * Appends the members of the answer, as the next ones do. A one-time key that is there, or was given out, is not added again;
+ * RC_UNKNOWN_400: its name is there with another content. RC_BAD_JSON, RC_MISSING_PARAM, RC_INVALID_PARAM, RC_TOO_LARGE;
+ * RC_FORBIDDEN: the session has no device, or the device has the name of a cross-signing key.
+ */
+MUST_CHECK enum rc keys_upload(struct keys *keys, struct arena *arena, const struct session *session, json body,
+                               struct buf *out, struct fail *fail);
+/* `users`: {user id: [device id, …]}, an empty list for all devices. */
+MUST_CHECK enum rc keys_query(struct keys *keys, struct arena *arena, const struct session *session, json users,
+                              struct buf *out, struct fail *fail);
+/*
+ * `users`: {user id: {device id: algorithm}}. Each one-time key is given once, the oldest first, and durably gone before it is
+ * given; a fallback key where there is none left.
+ */
+MUST_CHECK enum rc keys_claim(struct keys *keys, struct arena *arena, const struct session *session, json users,
+                              struct buf *out, struct fail *fail);
+
+/* ---- cross-signing ---- */
+
+/*
+ * The body of keys/device_signing/upload: looks at its form, its signatures and what it would change. `*ret_needs_auth`:
+ * there is a master key already, and a key of the body is new. RC_INVALID_SIGNATURE, RC_MISSING_PARAM (no master key),
+ * RC_FORBIDDEN (a device has this name), and what is wrong with the form.
+ */
+MUST_CHECK enum rc keys_cross_signing_check(struct keys *keys, struct arena *arena, const struct session *session,
+                                            json body, bool *ret_needs_auth, struct fail *fail);
+/* Then does it. RC_CONFLICT: it has come to need authentication meanwhile. */
+MUST_CHECK enum rc keys_cross_signing_set(struct keys *keys, struct arena *arena, const struct session *session, json body,
+                                          bool is_authenticated, struct fail *fail);
+/* The body of keys/signatures/upload: {user id: {key id: signed object}}. Each that is refused stands in `failures`. */
+MUST_CHECK enum rc keys_sign(struct keys *keys, struct arena *arena, const struct session *session, json body,
+                             struct buf *out, struct fail *fail);
+
+/* ---- devices ---- */
+
+MUST_CHECK enum rc keys_devices(struct keys *keys, struct arena *arena, const struct session *session, struct buf *out);
+/* Appends the whole object. RC_NOT_FOUND, as with the next one. */
+MUST_CHECK enum rc keys_device(struct keys *keys, struct arena *arena, const struct session *session, str device_id,
+                               struct buf *out, struct fail *fail);
+/* `display_name` with a NULL pointer: no change. */
+MUST_CHECK enum rc keys_device_rename(struct keys *keys, const struct session *session, str device_id, str display_name,
+                                      struct fail *fail);
+/* With their tokens: the caller drops cached sessions. One that is not there counts as deleted. */
+MUST_CHECK enum rc keys_devices_delete(struct keys *keys, const struct session *session, const str *device_ids,
+                                       size_t count, struct fail *fail);
+
 /* ---- messages to devices ---- */
 
 enum {

@@ -10,4 +10,19 @@ struct keys {
 	struct keys_config config;
 };
 
+/* RC_UNKNOWN_TOKEN unless the account is active and its device is still there: the gate of writes under a device. */
+MUST_CHECK enum rc keys_session_check(struct txn_ro *txn, struct arena *scratch, const struct session *session);
+
+bool keys_are_here(const struct keys *keys, str user_id); /* those of a user of this server */
+/* Servers that were not asked, each once: what stands in `failures`. */
+struct unreached {
+	str *servers;
+	size_t count, capacity;
+};
+MUST_CHECK enum rc unreached_add(struct unreached *unreached, struct arena *arena, str user_id);
+void unreached_put(const struct unreached *unreached, struct buf *out); /* appends the object */
+void keys_put_failure(struct buf *out, enum rc rc, const char *sentence);  /* {"errcode", "error"} */
+
+size_t keys_count_pairs(json maps); /* members of the objects in an object */
+
 #endif

@@ -63,20 +63,10 @@ static enum rc user_targets_read(
 	return RC_OK;
 }
 
-static size_t targets_in(json messages)
-{
-	struct json_iter iter = json_iter(messages);
-	size_t count = 0;
-	json devices;
-	while (json_next(&iter, NULL, &devices))
-		count += json_is_object(devices) ? json_count(devices) : 0;
-	return count;
-}
-
 static enum rc targets_read(struct sending *sending, json messages, struct fail *fail)
 {
 	struct json_iter iter = json_iter(messages);
-	size_t count = targets_in(messages);
+	size_t count = keys_count_pairs(messages);
 	str user_id;
 	json devices;
 	if (count > TO_DEVICE_TARGETS_MAX)

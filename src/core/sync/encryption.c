@@ -32,3 +32,21 @@ enum rc sync_put_encryption(struct sync_run *run, bool *ret_any)
 	*ret_any = any_messages || any_lists;
 	return buf_status(run->out);
 }
+
+enum rc sync_device_lists(struct syncs *syncs, struct arena *arena, const struct session *session,
+    str from, str to, struct buf *out, struct fail *fail)
+{
+	struct sync_position since, until;
+	int64_t now;
+	bool any;
+	if (sync_since_parse(syncs, to, &until, NULL) != RC_OK)
+		return fail_set(
+		    fail, RC_INVALID_PARAM, "to: this is not a sync token of this server");
+	if (sync_since_parse(syncs, from, &since, NULL) != RC_OK)
+		return fail_set(
+		    fail, RC_INVALID_PARAM, "from: this is not a sync token of this server");
+	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
+	TRY(txn_ro_begin(syncs->config.store, &txn));
+	TRY(txn_committed_pos(txn, &now));
+	return keys_put_device_lists(txn, arena, session->user, since.pos, now, out, &any);
+}

@@ -54,6 +54,13 @@ MUST_CHECK enum rc sync_watch(struct syncs *syncs, struct arena *scratch, const 
                               const struct sync_mark *mark, void (*wake)(void *self), void *self,
                               struct watch **ret_watch);
 
+/*
+ * GET /keys/changes: appends what an incremental sync from `from` would tell of device lists. `to` must be a token of this
+ * server and limits nothing: of each list only the newest change is known. RC_INVALID_PARAM.
+ */
+MUST_CHECK enum rc sync_device_lists(struct syncs *syncs, struct arena *arena, const struct session *session, str from,
+                                     str to, struct buf *out, struct fail *fail);
+
 /* Pagination tokens of /messages and prev_batch: "t<pos>_<store id>". */
 str sync_position_token(struct syncs *syncs, struct arena *arena, int64_t pos);
 MUST_CHECK enum rc sync_position_parse(struct syncs *syncs, str token, int64_t *ret_pos, struct fail *fail);
