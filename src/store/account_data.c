@@ -16,6 +16,12 @@ enum rc account_data_get(
 	return TEXT(txn, arena, ret_content, account_data_get, I(user), I(room), T(type));
 }
 
+enum rc account_data_count_others(
+    struct txn_ro *txn, int64_t user, int64_t room, str type, int64_t max, int64_t *ret_count)
+{
+	return NUMBER(txn, ret_count, account_data_count_others, I(user), I(room), T(type), I(max));
+}
+
 enum rc account_data_since(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t since,
     struct account_data_row **ret_rows, size_t *ret_count)
 {

@@ -122,6 +122,9 @@ MUST_CHECK enum rc registration_token_use(struct txn_rw *txn, str token, int64_t
 MUST_CHECK enum rc account_data_put(struct txn_rw *txn, int64_t user, int64_t room, str type, str content);
 MUST_CHECK enum rc account_data_get(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t room, str type,
                                     str *ret_content);
+/* How many types there are beside this one, at most `max`. */
+MUST_CHECK enum rc account_data_count_others(
+    struct txn_ro *txn, int64_t user, int64_t room, str type, int64_t max, int64_t *ret_count);
 struct account_data_row {
 	int64_t room, pos;
 	str type, content;

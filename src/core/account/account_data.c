@@ -20,8 +20,7 @@ static enum rc type_check(str type, struct fail *fail)
 	return RC_OK;
 }
 
-/* 0 for the global data; else a room that the user has something to do with. */
-static enum rc room_of(struct txn_ro *txn, struct arena *arena, int64_t user, str room_id,
+enum rc account_data_room(struct txn_ro *txn, struct arena *arena, int64_t user, str room_id,
     int64_t *ret_room, struct fail *fail)
 {
 	struct room_row room;
@@ -46,6 +45,17 @@ struct account_data_write {
 	str room_id, type, content;
 };
 
+static enum rc count_check(
+    struct txn_ro *txn, int64_t user, int64_t room, str type, struct fail *fail)
+{
+	int64_t others;
+	TRY(account_data_count_others(txn, user, room, type, ACCOUNT_DATA_TYPES_MAX, &others));
+	if (others >= ACCOUNT_DATA_TYPES_MAX)
+		return fail_set(fail, RC_TOO_LARGE, "There may be at most %d types of account data",
+		    ACCOUNT_DATA_TYPES_MAX);
+	return RC_OK;
+}
+
 static enum rc write_account_data(struct txn_rw *txn, void *arg, struct fail *fail)
 {
 	const struct account_data_write *write = arg;
@@ -54,7 +64,9 @@ static enum rc write_account_data(struct txn_rw *txn, void *arg, struct fail *fa
 	arena_init(&scratch, ACCOUNT_SCRATCH_BYTES);
 	int64_t room;
 	TRY(account_check_generation(txn_reading(txn), session->user, session->generation));
-	TRY(room_of(txn_reading(txn), &scratch, session->user, write->room_id, &room, fail));
+	TRY(account_data_room(
+	    txn_reading(txn), &scratch, session->user, write->room_id, &room, fail));
+	TRY(count_check(txn_reading(txn), session->user, room, write->type, fail));
 	return account_data_put(txn, session->user, room, write->type, write->content);
 }
 
@@ -80,7 +92,7 @@ enum rc account_data_read(struct accounts *accounts, struct arena *arena,
 	int64_t room;
 	TRY(type_check(type, fail));
 	TRY(txn_ro_begin(accounts->config.store, &txn));
-	TRY(room_of(txn, arena, session->user, room_id, &room, fail));
+	TRY(account_data_room(txn, arena, session->user, room_id, &room, fail));
 	enum rc rc = account_data_get(txn, arena, session->user, room, type, ret_content);
 	if (room == 0 && str_eq(type, STR("m.push_rules")) && (rc == RC_OK || rc == RC_NOT_FOUND))
 		return push_rules_content(

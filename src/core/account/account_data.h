@@ -9,11 +9,13 @@
 
 enum {
 	FILTER_MAX_BYTES = 64 * 1024,
+	ACCOUNT_DATA_TYPES_MAX = 1000, /* of a user, global, and in each room */
 };
 
 /*
  * Replaces. `room_id` empty: global; else a room in which the user has, or had, a membership (RC_NOT_FOUND). `content` is
- * an object. RC_READ_ONLY_TYPE: a type that the server manages itself; RC_INVALID_PARAM: no such type or room id.
+ * an object. RC_READ_ONLY_TYPE: a type that the server manages itself; RC_INVALID_PARAM: no such type or room id; RC_TOO_LARGE: there
+ * are ACCOUNT_DATA_TYPES_MAX others.
  */
 MUST_CHECK enum rc account_data_set(struct accounts *accounts, struct arena *arena,
     const struct session *session, str room_id, str type, json content, struct fail *fail);

@@ -47,4 +47,11 @@ MUST_CHECK enum rc tokens_issue(const struct accounts *accounts, struct arena *a
 MUST_CHECK enum rc login_request_check(const struct accounts *accounts, struct arena *arena,
     const struct login_request *request, str *ret_device_id, struct fail *fail);
 
+/*
+ * The room that account data is about: 0 for the global data (`room_id` empty), else one in which the user has, or had, a
+ * membership. RC_INVALID_PARAM, RC_NOT_FOUND.
+ */
+MUST_CHECK enum rc account_data_room(struct txn_ro *txn, struct arena *arena, int64_t user,
+    str room_id, int64_t *ret_room, struct fail *fail);
+
 #endif

@@ -3,6 +3,7 @@
 #include "core/account/account_data.h"
 #include "core/account/identifier.h"
 #include "core/account/profile.h"
+#include "core/account/tags.h"
 
 #include <pthread.h>
 
@@ -340,6 +341,46 @@ static void keeps_filters(void **state)
 	                              &rig->fail), RC_BAD_JSON);
 }
 
+static str tags_now(struct account_rig *rig, const struct session *session, str room_id)
+{
+	struct buf out;
+	buf_init(&out, &rig->arena, MEBIBYTE);
+	assert_rc(tags_put(rig->accounts, &rig->arena, session, room_id, &out, &rig->fail), RC_OK);
+	return buf_str(&out);
+}
+
+static void keeps_tags(void **state)
+{
+	struct account_rig *rig = *state;
+	struct session session = rig_register(rig, "alice", NULL);
+	str room = STR("!r:localhost");
+	struct buf out;
+	fixture_member(
+	    rig->store, fixture_room(rig->store, room.p), "@alice:localhost", MEMBERSHIP_JOIN);
+	assert_str(tags_now(rig, &session, room), STR("{\"tags\":{}}"));
+	assert_rc(tag_set(rig->accounts, &rig->arena, &session, room, STR("a"),
+		      rig_json(rig, "{\"order\":1}"), &rig->fail),
+	    RC_OK);
+	assert_rc(tag_set(rig->accounts, &rig->arena, &session, room, STR("b"), rig_json(rig, "{}"),
+		      &rig->fail),
+	    RC_OK);
+	assert_str(tags_now(rig, &session, room), STR("{\"tags\":{\"a\":{\"order\":1},\"b\":{}}}"));
+	int64_t before = store_committed_pos(rig->store->store);
+	assert_rc(tag_unset(rig->accounts, &session, room, STR("c"), &rig->fail), RC_OK);
+	assert_int_equal(
+	    store_committed_pos(rig->store->store), before); /* no news: nothing changed */
+	assert_rc(tag_unset(rig->accounts, &session, room, STR("a"), &rig->fail), RC_OK);
+	assert_str(tags_now(rig, &session, room), STR("{\"tags\":{\"b\":{}}}"));
+	assert_rc(
+	    tag_unset(rig->accounts, &session, room, STR_EMPTY, &rig->fail), RC_INVALID_PARAM);
+	buf_init(&out, &rig->arena, MEBIBYTE);
+	assert_rc(
+	    tags_put(rig->accounts, &rig->arena, &session, STR("!s:localhost"), &out, &rig->fail),
+	    RC_NOT_FOUND);
+	fixture_deactivate(rig->store, session.user);
+	assert_rc(tag_unset(rig->accounts, &session, room, STR("b"), &rig->fail), RC_UNKNOWN_TOKEN);
+}
+
 static void reads_identifiers(void **state)
 {
 	struct account_rig *rig = *state;
@@ -411,6 +452,7 @@ int main(void)
 	    TEST(uses_up_a_registration_token),
 	    TEST(keeps_account_data),
 	    TEST(keeps_filters),
+	    TEST(keeps_tags),
 	    TEST(reads_identifiers),
 	    TEST(survives_every_failed_allocation),
 	};

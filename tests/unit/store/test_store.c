@@ -494,6 +494,7 @@ static bool may_scan(enum statement statement)
 	    STMT_deactivation_each,
 	    STMT_deactivations_open,
 	    STMT_memberships_count,
+	    STMT_account_data_count_others,
 	    STMT_departures_due_count,
 	    /* of what the statement itself has gathered */
 	    STMT_family_after,
