@@ -38,6 +38,7 @@ static enum rc belongings_delete(struct txn_rw *txn, int64_t user)
 	TRY(RUN(txn, uia_drop_of_user, I(user)));
 	TRY(RUN(txn, account_data_delete, I(user)));
 	TRY(RUN(txn, receipts_delete, I(user)));
+	TRY(RUN(txn, ignored_users_delete, I(user)));
 	return RUN(txn, filters_delete, I(user));
 }
 

@@ -4,7 +4,11 @@
 #include "matrix/filter.h"
 #include "matrix/ids.h"
 #include "matrix/push_rules.h"
+#include "store/ignored.h"
 #include "store/rooms.h"
+
+/* Lists of ignored users included. */
+enum { ACCOUNT_DATA_SCRATCH_BYTES = 8 << 20 };
 
 /* Client-Server API, "Server Behaviour" of client config: others may write these by their own endpoints only. */
 static bool type_read_only(str type)
@@ -43,6 +47,7 @@ enum rc account_data_room(struct txn_ro *txn, struct arena *arena, int64_t user,
 struct account_data_write {
 	const struct session *session;
 	str room_id, type, content;
+	const struct ignored_list *ignored; /* of m.ignored_user_list; else NULL */
 };
 
 static enum rc count_check(
@@ -61,12 +66,15 @@ static enum rc write_account_data(struct txn_rw *txn, void *arg, struct fail *fa
 	const struct account_data_write *write = arg;
 	const struct session *session = write->session;
 	struct arena scratch CLEANUP(arena_release);
-	arena_init(&scratch, ACCOUNT_SCRATCH_BYTES);
+	arena_init(&scratch, ACCOUNT_DATA_SCRATCH_BYTES);
 	int64_t room;
 	TRY(account_check_generation(txn_reading(txn), session->user, session->generation));
 	TRY(account_data_room(
 	    txn_reading(txn), &scratch, session->user, write->room_id, &room, fail));
 	TRY(count_check(txn_reading(txn), session->user, room, write->type, fail));
+	if (write->ignored)
+		TRY(ignored_users_set(
+		    txn, &scratch, session->user, write->ignored->user_ids, write->ignored->count));
 	return account_data_put(txn, session->user, room, write->type, write->content);
 }
 
@@ -74,11 +82,16 @@ enum rc account_data_set(struct accounts *accounts, struct arena *arena,
     const struct session *session, str room_id, str type, json content, struct fail *fail)
 {
 	struct account_data_write write = {.session = session, .room_id = room_id, .type = type};
+	struct ignored_list ignored;
 	struct buf text;
 	TRY(type_check(type, fail));
 	if (type_read_only(type))
 		return fail_set(
 		    fail, RC_READ_ONLY_TYPE, "%.*s is managed by the server", STR_ARG(type));
+	if (room_id.n == 0 && str_eq(type, STR("m.ignored_user_list"))) {
+		TRY(ignored_list_read(arena, content, session->user_id, &ignored, fail));
+		write.ignored = &ignored;
+	}
 	buf_init(&text, arena, SIZE_MAX);
 	json_put(&text, content);
 	TRY(buf_finish(&text, &write.content));

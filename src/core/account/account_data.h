@@ -10,12 +10,16 @@
 enum {
 	FILTER_MAX_BYTES = 64 * 1024,
 	ACCOUNT_DATA_TYPES_MAX = 1000, /* of a user, global, and in each room */
+	IGNORED_USERS_MAX = 5000,      /* in m.ignored_user_list */
 };
 
 /*
  * Replaces. `room_id` empty: global; else a room in which the user has, or had, a membership (RC_NOT_FOUND). `content` is
  * an object. RC_READ_ONLY_TYPE: a type that the server manages itself; RC_INVALID_PARAM: no such type or room id; RC_TOO_LARGE: there
- * are ACCOUNT_DATA_TYPES_MAX others.
+ * are ACCOUNT_DATA_TYPES_MAX others, or more than IGNORED_USERS_MAX are to be ignored.
+ *
+ * What the server heeds by itself is m.ignored_user_list (store/ignored.h), and m.invite_permission_config at each invite
+ * (core/room/membership.h).
  */
 MUST_CHECK enum rc account_data_set(struct accounts *accounts, struct arena *arena,
     const struct session *session, str room_id, str type, json content, struct fail *fail);

@@ -54,4 +54,13 @@ MUST_CHECK enum rc login_request_check(const struct accounts *accounts, struct a
 MUST_CHECK enum rc account_data_room(struct txn_ro *txn, struct arena *arena, int64_t user,
     str room_id, int64_t *ret_room, struct fail *fail);
 
+/* Whom m.ignored_user_list names, but for who wrote it: each once, ascending by their bytes. */
+struct ignored_list {
+	str *user_ids;
+	size_t count;
+};
+/* What is no user ID there is passed over. RC_TOO_LARGE: more than IGNORED_USERS_MAX. */
+MUST_CHECK enum rc ignored_list_read(struct arena *arena, json content, str own_user_id,
+    struct ignored_list *ret_list, struct fail *fail);
+
 #endif

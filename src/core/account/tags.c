@@ -78,8 +78,8 @@ struct tag_write {
 	str info; /* JSON; empty: the tag goes */
 };
 
-static enum rc changed_write(
-    struct txn_rw *txn, struct arena *scratch, const struct tagging *tagging, int64_t room, const struct tag_write *write)
+static enum rc changed_write(struct txn_rw *txn, struct arena *scratch,
+    const struct tagging *tagging, int64_t room, const struct tag_write *write)
 {
 	struct buf content;
 	str text;

@@ -12,6 +12,31 @@ bool user_is_ours(const struct rooms *rooms, str user_id)
 	return user_id_parse(user_id, &parts) && str_eq(parts.domain, rooms->config.identity->server_name);
 }
 
+enum rc invites_blocked(struct txn_ro *txn, struct arena *scratch, int64_t user, bool *ret_blocked)
+{
+	str content;
+	json config;
+	*ret_blocked = false;
+	enum rc rc =
+	    account_data_get(txn, scratch, user, 0, STR("m.invite_permission_config"), &content);
+	if (rc == RC_NOT_FOUND)
+		return RC_OK;
+	TRY(rc);
+	TRY(json_parse(scratch, content, &config, NULL));
+	*ret_blocked = str_eq(json_get_text(config, STR("default_action")), STR("block"));
+	return RC_OK;
+}
+
+static enum rc invite_gate(
+    struct txn_ro *txn, struct arena *scratch, const struct account *account, struct fail *fail)
+{
+	bool blocked = false;
+	TRY(invites_blocked(txn, scratch, account->user, &blocked));
+	return blocked ? fail_set(fail, RC_INVITE_BLOCKED, "%.*s takes no invites",
+			     STR_ARG(account->user_id))
+		       : RC_OK;
+}
+
 enum rc membership_gate(struct txn_ro *txn, struct arena *scratch, const struct membership_step *step,
                         struct fail *fail)
 {
@@ -25,8 +50,11 @@ enum rc membership_gate(struct txn_ro *txn, struct arena *scratch, const struct 
 	enum rc rc = account_find(txn, scratch, step->member_user_id, &account);
 	if (rc == RC_NOT_FOUND)
 		return RC_OK; /* not an account of ours */
-	if (rc != RC_OK || account.deactivated_ms == 0)
-		return rc;
+	TRY(rc);
+	if (account.deactivated_ms == 0)
+		return step->membership == MEMBERSHIP_INVITE
+			   ? invite_gate(txn, scratch, &account, fail)
+			   : RC_OK;
 	return fail_set(fail, RC_FORBIDDEN, "The account %.*s is deactivated: it can neither be invited nor join",
 	                STR_ARG(step->member_user_id));
 }

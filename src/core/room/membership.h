@@ -15,9 +15,14 @@ struct membership_step {
 	str member_user_id;   /* whose membership changes */
 };
 
+/* Whether the user has it that nobody may invite them (Client-Server API, "Invite permission"). */
+MUST_CHECK enum rc invites_blocked(
+    struct txn_ro *txn, struct arena *scratch, int64_t user, bool *ret_blocked);
+
 /*
  * RC_UNKNOWN_TOKEN: the sender's account is gone (deactivated since the request was authenticated).
- * RC_FORBIDDEN: a deactivated account would join or knock, or be invited. Leaves, kicks and bans pass.
+ * RC_FORBIDDEN: a deactivated account would join or knock, or be invited. RC_INVITE_BLOCKED: an account that takes no
+ * invites would be invited. Leaves, kicks and bans pass.
  */
 MUST_CHECK enum rc membership_gate(struct txn_ro *txn, struct arena *scratch, const struct membership_step *step,
                                    struct fail *fail);

@@ -170,6 +170,8 @@ static enum rc snapshot_at_pos(const struct room_query *query, struct txn_ro *tx
 	size_t count;
 	bool more;
 	bool visible = true;
+	struct room_view all = *view;
+	all.ignored = (struct nids){0}; /* about the time of the event, not about the event */
 	if (pos < 0 || pos >= view->state_until_pos || pos >= view->room.last_pos) {
 		*ret_snapshot = view->state_snapshot;
 		return RC_OK;
@@ -177,7 +179,7 @@ static enum rc snapshot_at_pos(const struct room_query *query, struct txn_ro *tx
 	TRY(events_between(txn, query->arena, view->room.room, 0, pos, true, 1, &events, &count, &more));
 	*ret_snapshot = count ? events[0].current : 0;
 	if (count)
-		TRY(room_event_visible(txn, query->arena, view, &events[0], &visible));
+		TRY(room_event_visible(txn, query->arena, &all, &events[0], &visible));
 	if (!visible)
 		return fail_set(query->fail, RC_FORBIDDEN, "You may not see the room as it was then");
 	return RC_OK;

@@ -3,6 +3,7 @@
 
 #include "codec/canonical.h"
 #include "core/room/bundles.h"
+#include "core/room/membership.h"
 #include "core/room/visibility_int.h"
 #include "store/accounts.h"
 
@@ -66,53 +67,18 @@ static enum rc view_from_outside(struct txn_ro *txn, struct arena *arena, struct
 	return RC_OK;
 }
 
-/* An id that nobody is known by ignores nobody. */
-static enum rc ignored_add(
-    struct txn_ro *txn, str user_id, int64_t viewer, int64_t *ignored, size_t *count)
-{
-	int64_t user;
-	enum rc rc = user_nid_find(txn, user_id, &user);
-	if (rc == RC_OK && user != viewer)
-		ignored[(*count)++] = user;
-	return rc == RC_NOT_FOUND ? RC_OK : rc;
-}
-
-enum rc ignored_users(
-    struct txn_ro *txn, struct arena *arena, int64_t user, struct nids *ret_ignored)
-{
-	str content, user_id;
-	json root, value;
-	*ret_ignored = (struct nids){0};
-	enum rc rc = account_data_get(txn, arena, user, 0, STR("m.ignored_user_list"), &content);
-	if (rc != RC_OK)
-		return rc == RC_NOT_FOUND ? RC_OK : rc;
-	if (json_parse(arena, content, &root, NULL) != RC_OK)
-		return arena_status(arena);
-	json users = json_get(root, STR("ignored_users"));
-	if (!json_is_object(users))
-		return RC_OK;
-	int64_t *ignored = arena_array(arena, int64_t, IGNORED_USERS_MAX);
-	TRY(arena_status(arena));
-	struct json_iter iter = json_iter(users);
-	size_t count = 0;
-	while (count < IGNORED_USERS_MAX && json_next(&iter, &user_id, &value))
-		TRY(ignored_add(txn, user_id, user, ignored, &count));
-	*ret_ignored = (struct nids){ignored, count};
-	return RC_OK;
-}
-
 enum rc room_view_of(struct txn_ro *txn, struct arena *arena, int64_t user, str room_id, struct room_view *ret_view)
 {
 	struct room_view view = {.viewer = user};
 	TRY(room_find(txn, arena, room_id, &view.room));
 	TRY(member_of(txn, arena, &view));
-	TRY(ignored_users(txn, arena, user, &view.ignored));
 	if (view.member.membership == MEMBERSHIP_JOIN) {
 		view.state_snapshot = view.room.snapshot;
 		view.joined_until = view.state_until_pos = view.until_pos = INT64_MAX;
 	} else {
 		TRY(view_from_outside(txn, arena, &view));
 	}
+	TRY(ignored_users(txn, arena, user, &view.ignored));
 	TRY(arena_status(arena));
 	*ret_view = view;
 	return RC_OK;
@@ -128,6 +94,17 @@ enum rc room_view_open(struct txn_ro *txn, struct arena *arena, int64_t user, st
 	if (rc == RC_OK)
 		*ret_view = view;
 	return rc;
+}
+
+enum rc invite_is_hidden(
+    struct txn_ro *txn, struct arena *scratch, const struct member_row *invite, bool *ret_hidden)
+{
+	struct event_row event;
+	TRY(invites_blocked(txn, scratch, invite->user, ret_hidden));
+	if (*ret_hidden)
+		return RC_OK;
+	TRY(event_get(txn, scratch, invite->event, &event));
+	return user_ignores(txn, invite->user, event.sender, ret_hidden);
 }
 
 static str content_of(str canonical)

@@ -7,6 +7,7 @@
 
 #include "matrix/event.h"
 #include "matrix/filter.h"
+#include "store/ignored.h"
 #include "store/rooms.h"
 
 /* What a user is to a room now. */
@@ -19,7 +20,7 @@ struct room_view {
 	int64_t state_snapshot;      /* the state this user may read: current, or as it was when they left; 0: none */
 	int64_t state_until_pos;     /* newest position whose state they may read; INT64_MAX: all; 0: none */
 	int64_t until_pos;           /* no event after this position is theirs to see; those before are judged one by one */
-	struct nids ignored;         /* users whom they ignore: nothing but state is seen of these. See ignored_users() */
+	struct nids ignored;         /* users whom they ignore, ascending: nothing but state is seen of these */
 };
 
 /* Opens a view of any room for any user. RC_NOT_FOUND: no such room. */
@@ -39,16 +40,16 @@ MUST_CHECK enum rc room_view_open(struct txn_ro *txn, struct arena *arena, int64
 MUST_CHECK enum rc room_event_visible(struct txn_ro *txn, struct arena *scratch, const struct room_view *view,
                                       const struct event_row *event, bool *ret_visible);
 
+/* Whether the viewer is not to hear of an invite: whoever made it is ignored, or no invites are taken. */
+MUST_CHECK enum rc invite_is_hidden(
+    struct txn_ro *txn, struct arena *scratch, const struct member_row *invite, bool *ret_hidden);
+
 /*
  * Appends the event for clients with its unsigned part: age, transaction_id of `device`, replaces_state, prev_content if
  * the viewer may see the event before, redacted_because (a redaction is for everybody), membership of the viewer.
  */
 MUST_CHECK enum rc room_event_put(struct txn_ro *txn, struct arena *arena, struct buf *out, const struct room_view *view,
                                   const struct event_row *event, enum event_form form, int64_t device, int64_t now_ms);
-
-/* The users in the viewer's m.ignored_user_list that are known here, IGNORED_USERS_MAX at most. */
-enum { IGNORED_USERS_MAX = 1000 };
-MUST_CHECK enum rc ignored_users(struct txn_ro *txn, struct arena *arena, int64_t user, struct nids *ret_ignored);
 
 struct bundles;
 

@@ -166,15 +166,6 @@ static enum rc allowed_by_before(struct txn_ro *txn, struct arena *scratch, cons
 	return arena_status(scratch);
 }
 
-/* Client-Server API, "Ignoring Users". */
-static bool is_ignored(const struct room_view *view, int64_t sender)
-{
-	for (size_t i = 0; i < view->ignored.n; i++)
-		if (view->ignored.p[i] == sender)
-			return true;
-	return false;
-}
-
 enum rc room_event_visible(struct txn_ro *txn, struct arena *scratch, const struct room_view *view,
                            const struct event_row *event, bool *ret_visible)
 {
@@ -183,7 +174,7 @@ enum rc room_event_visible(struct txn_ro *txn, struct arena *scratch, const stru
 	*ret_visible = false;
 	if (event->verdict != EVENT_ACCEPTED || event->is_outlier || event->pos == 0)
 		return RC_OK; /* clients never hear of those */
-	if (!event->is_state && is_ignored(view, event->sender))
+	if (!event->is_state && nids_have(&view->ignored, event->sender))
 		return RC_OK;
 	*ret_visible = membership_is_known(view, event) && view->member.membership == MEMBERSHIP_JOIN;
 	if (*ret_visible)

@@ -20,6 +20,9 @@
  *   unsigned.prev_content everywhere     reading.c: the event before, but for the viewer's own memberships
  *   receipts                             name event ids only
  *
+ * Whoever is ignored by the viewer counts as invisible in the first three, by the view; /sync passes over them in
+ * timeline.c, since what is invisible ends its timeline.
+ *
  * State is not judged event by event: who is in a room knows its state, whoever set it, and whenever.
  */
 #ifndef EXEUNT_CORE_ROOM_VISIBILITY_INT_H

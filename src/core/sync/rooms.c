@@ -201,6 +201,7 @@ static enum rc room_open(struct sync_run *run, int64_t room_nid, struct sync_roo
 	const struct session *session = run->request->session;
 	struct room_view *view = &ret_room->view;
 	enum membership before;
+	bool hidden = false;
 	*ret_room = (struct sync_room){.from = run->since.pos, .upto = run->to};
 	*ret_section = SECTION_NONE;
 	enum rc rc = member_get(run->txn, run->arena, room_nid, session->user, &view->member);
@@ -220,7 +221,9 @@ static enum rc room_open(struct sync_run *run, int64_t room_nid, struct sync_roo
 		TRY(close_view(run, ret_room));
 	else if (ret_room->newly)
 		ret_room->from = 0;
-	*ret_section = section;
+	if (section == SECTION_INVITE)
+		TRY(invite_is_hidden(run->txn, run->arena, &view->member, &hidden));
+	*ret_section = hidden ? SECTION_NONE : section;
 	return RC_OK;
 }
 
@@ -299,6 +302,9 @@ enum rc sync_put_rooms(struct sync_run *run, bool *ret_any)
 	struct sync_room *rooms = arena_array(run->arena, struct sync_room, list.count);
 	enum section *sections = arena_array(run->arena, enum section, list.count);
 	TRY(arena_status(run->arena));
+	if (list.count > 0)
+		TRY(ignored_users(
+		    run->txn, run->arena, run->request->session->user, &run->ignored));
 	for (size_t i = 0; i < list.count; i++)
 		TRY(room_open(run, list.rooms[i], &rooms[i], &sections[i]));
 	if (any_is_new(rooms, sections, list.count))

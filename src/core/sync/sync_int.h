@@ -41,6 +41,7 @@ struct sync_run {
 	size_t account_data_count;
 	struct account_data_row *account_data_ever; /* when a room is new to the user: all there is */
 	size_t account_data_ever_count;
+	struct nids ignored; /* by the user, when there is a room to tell of */
 	struct buf *out;
 	const struct bundles *bundles; /* of the events that are being written; NULL: they have none */
 };

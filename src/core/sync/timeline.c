@@ -50,6 +50,8 @@ static enum rc keep_if_wanted(struct sync_run *run, const struct sync_room *room
 	timeline->states = timeline->states || event->is_state;
 	if (str_eq(event->type, STR("m.room.member")))
 		timeline->members_changed = true;
+	if (!event->is_state && nids_have(&run->ignored, event->sender))
+		return RC_OK;
 	if (!filter || filter_allows_event(filter, event->canonical))
 		timeline->events[timeline->count++] = *event;
 	else if (event->is_state)

@@ -2,6 +2,7 @@
 #include "store_fixture.h"
 
 #include "store/keys.h"
+#include "store/ignored.h"
 #include "store/uia.h"
 
 #include <string.h>
@@ -491,6 +492,57 @@ static void failing_allocations_are_told(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
+static void ignore(
+    struct fixture *f, struct txn_rw *txn, int64_t user, const char *const *names, size_t count)
+{
+	str ids[8];
+	for (size_t i = 0; i < count; i++)
+		ids[i] = str_of(names[i]);
+	assert_int_equal(ignored_users_set(txn, &f->arena, user, ids, count), RC_OK);
+}
+
+static void run_ignored(struct fixture *f, struct txn_rw *txn)
+{
+	static const char *const first[] = {"@a:x", "@b:x", "@never seen:x", "@z:x"};
+	static const char *const second[] = {"@A:x", "@b:x", "@c:x"};
+	struct txn_ro *ro = txn_reading(txn);
+	int64_t me, a, b, c, far;
+	struct nids set;
+	bool ignores = true;
+	assert_int_equal(
+	    account_add(txn, STR("@me:x"), ACCOUNT_USER, STR(""), false, 1, &me), RC_OK);
+	assert_int_equal(user_nid_make(txn, STR("@c:x"), &c), RC_OK);
+	assert_int_equal(user_nid_make(txn, STR("@b:x"), &b), RC_OK);
+	assert_int_equal(user_nid_make(txn, STR("@a:x"), &a), RC_OK);
+	assert_int_equal(user_nid_make(txn, STR("@far:y"), &far), RC_OK);
+	assert_int_equal(ignored_users(ro, &f->arena, me, &set), RC_OK);
+	assert_int_equal(set.n, 0);
+	assert_false(nids_have(&set, a));
+	ignore(f, txn, me, first, COUNT_OF(first));
+	assert_int_equal(ignored_users(ro, &f->arena, me, &set), RC_OK);
+	assert_int_equal(set.n, 2);
+	assert_true(nids_have(&set, a) && nids_have(&set, b));
+	assert_false(nids_have(&set, c) || nids_have(&set, far) || nids_have(&set, 0));
+	ignore(f, txn, me, first, COUNT_OF(first)); /* the same again */
+	ignore(f, txn, me, second, COUNT_OF(second));
+	assert_int_equal(ignored_users(ro, &f->arena, me, &set), RC_OK);
+	assert_int_equal(set.n, 2);
+	assert_true(nids_have(&set, b) && nids_have(&set, c));
+	assert_int_equal(user_ignores(ro, me, c, &ignores), RC_OK);
+	assert_true(ignores);
+	assert_int_equal(user_ignores(ro, me, a, &ignores), RC_OK);
+	assert_false(ignores);
+	assert_int_equal(user_ignores(ro, c, me, &ignores), RC_OK);
+	assert_false(ignores);
+	ignore(f, txn, me, NULL, 0);
+	assert_int_equal(fixture_sql_number(txn, "SELECT count(*) FROM ignored_users"), 0);
+}
+
+static void ignored_users_follow_their_list(void **state)
+{
+	in_transaction(state, run_ignored);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -507,6 +559,7 @@ int main(void)
 	    TEST(uia_sessions),
 	    TEST(uia_sessions_are_dropped),
 	    TEST(failing_allocations_are_told),
+	    TEST(ignored_users_follow_their_list),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
