@@ -3,6 +3,7 @@
 
 #include "store/keys.h"
 #include "store/ignored.h"
+#include "store/reports.h"
 #include "store/uia.h"
 
 #include <string.h>
@@ -543,6 +544,60 @@ static void ignored_users_follow_their_list(void **state)
 	in_transaction(state, run_ignored);
 }
 
+static int64_t report(struct txn_rw *txn, int64_t reporter, enum report_kind kind,
+    const char *about, const char *reason)
+{
+	struct report row = {
+	    .reporter = reporter, .kind = kind, .reason = str_of(reason), .ts_ms = 7};
+	int64_t nid = 0;
+	if (kind == REPORT_USER)
+		row.user_id = str_of(about);
+	else
+		row.room_id = str_of(about);
+	enum rc rc = report_add(txn, &row, 2, &nid);
+	assert_true(rc == RC_OK || rc == RC_LIMIT_EXCEEDED);
+	return rc == RC_OK ? nid : 0;
+}
+
+static void run_reports(struct fixture *f, struct txn_rw *txn)
+{
+	struct report *rows;
+	size_t count;
+	int64_t a, b;
+	assert_int_equal(user_nid_make(txn, STR("@a:x"), &a), RC_OK);
+	assert_int_equal(user_nid_make(txn, STR("@b:x"), &b), RC_OK);
+	int64_t first = report(txn, a, REPORT_ROOM, "!r:x", "bad");
+	assert_true(first > 0);
+	assert_true(report(txn, a, REPORT_USER, "@b:x", "") > first);
+	assert_int_equal(report(txn, a, REPORT_ROOM, "!s:x", "one more"), 0);
+	int64_t other = report(txn, b, REPORT_ROOM, "!r:x", "bad, too"),
+		again = report(txn, a, REPORT_ROOM, "!r:x", "worse");
+	assert_true(other > 0 && again > other); /* in the place of the first */
+	assert_int_equal(reports_list(txn_reading(txn), &f->arena, 0, 10, &rows, &count), RC_OK);
+	assert_int_equal(count, 3);
+	assert_int_equal(rows[0].kind, REPORT_USER);
+	assert_true(
+	    str_eq(rows[0].user_id, STR("@b:x")) && str_eq(rows[0].reporter_id, STR("@a:x")));
+	assert_int_equal(rows[0].room_id.n + rows[0].event_id.n + rows[0].reason.n, 0);
+	assert_int_equal(rows[1].reporter, b);
+	assert_int_equal(rows[2].report, again);
+	assert_true(str_eq(rows[2].reason, STR("worse")) && str_eq(rows[2].room_id, STR("!r:x")));
+	assert_int_equal(rows[2].ts_ms, 7);
+	assert_int_equal(
+	    reports_list(txn_reading(txn), &f->arena, other, 10, &rows, &count), RC_OK);
+	assert_int_equal(count, 1);
+	assert_int_equal(reports_list(txn_reading(txn), &f->arena, 0, 2, &rows, &count), RC_OK);
+	assert_int_equal(count, 2);
+	assert_int_equal(report_remove(txn, again), RC_OK);
+	assert_int_equal(report_remove(txn, again), RC_NOT_FOUND);
+	assert_true(report(txn, a, REPORT_ROOM, "!s:x", "there is room again") > again);
+}
+
+static void reports(void **state)
+{
+	in_transaction(state, run_reports);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -560,6 +615,7 @@ int main(void)
 	    TEST(uia_sessions_are_dropped),
 	    TEST(failing_allocations_are_told),
 	    TEST(ignored_users_follow_their_list),
+	    TEST(reports),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

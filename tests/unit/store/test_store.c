@@ -495,6 +495,7 @@ static bool may_scan(enum statement statement)
 	    STMT_deactivations_open,
 	    STMT_memberships_count,
 	    STMT_account_data_count_others,
+	    STMT_reports_count,
 	    STMT_departures_due_count,
 	    /* of what the statement itself has gathered */
 	    STMT_family_after,
