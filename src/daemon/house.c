@@ -74,14 +74,15 @@ static enum rc open_accounts(struct house *house)
 {
 	const struct settings *settings = house->settings;
 	struct accounts_config config = {
-		.store = house->store,
-		.clock = &clock_system,
-		.rng = &rng_system,
-		.server_name = settings->server_name,
-		.registration = (enum registration_mode)settings->registration_mode,
-		.password_cost = {
-			.passes = (unsigned)settings->password_argon2_passes,
-			.memory_bytes = (size_t)settings->password_argon2_memory_kib * 1024,
+	    .store = house->store,
+	    .clock = &clock_system,
+	    .rng = &rng_system,
+	    .server_name = settings->server_name,
+	    .registration = (enum registration_mode)settings->registration_mode,
+	    .password_cost =
+		{
+		    .passes = (unsigned)settings->password_argon2_passes,
+		    .memory_bytes = (size_t)settings->password_argon2_memory_kib * 1024,
 		},
 		.access_token_life_ms = settings->session_access_token_lifetime_ms,
 		.sessions_cached_max = SESSIONS_CACHED_MAX,
@@ -90,6 +91,13 @@ static enum rc open_accounts(struct house *house)
 		.on_sessions_dropped = on_sessions_dropped,
 		.on_devices_ended = on_devices_ended,
 		.self = house,
+	    .access_token_life_ms = settings->session_access_token_lifetime_ms,
+	    .sessions_cached_max = SESSIONS_CACHED_MAX,
+	    .uia_sessions_max = UIA_SESSIONS_MAX,
+	    .uia_session_life_ms = UIA_SESSION_LIFE_MS,
+	    .directory_shows_all = settings->user_directory_search_all_users,
+	    .on_sessions_dropped = on_sessions_dropped,
+	    .self = house,
 	};
 	return accounts_new(&config, &house->accounts);
 }

@@ -1,5 +1,6 @@
 #include "store/accounts.h"
 
+#include "store/directory.h"
 #include "store/sql_int.h"
 #include "store/store_int.h"
 
@@ -95,9 +96,10 @@ enum rc account_add(struct txn_rw *txn, str user_id, enum account_kind kind, str
 	    T(password_phc), I(admin), I(now_ms));
 	if (rc == RC_EXISTS)
 		return RC_USER_IN_USE;
-	if (rc == RC_OK)
-		*ret_user = user;
-	return rc;
+	TRY(rc);
+	TRY(directory_follow_account(txn, user));
+	*ret_user = user;
+	return RC_OK;
 }
 
 /* RC_NOT_FOUND when no account was changed. */
@@ -124,14 +126,16 @@ enum rc account_set_displayname(struct txn_rw *txn, int64_t user, str displaynam
 {
 	int64_t changes = 0;
 	enum rc rc = RUN_COUNTED(txn, &changes, account_set_displayname, T(displayname), I(user));
-	return changed(rc, changes);
+	TRY(changed(rc, changes));
+	return directory_follow_account(txn, user);
 }
 
 enum rc account_set_avatar_url(struct txn_rw *txn, int64_t user, str avatar_url)
 {
 	int64_t changes = 0;
 	enum rc rc = RUN_COUNTED(txn, &changes, account_set_avatar_url, T(avatar_url), I(user));
-	return changed(rc, changes);
+	TRY(changed(rc, changes));
+	return directory_follow_account(txn, user);
 }
 
 enum rc account_check_generation(struct txn_ro *txn, int64_t user, int64_t generation)

@@ -1,6 +1,7 @@
 #include "store/deactivation_int.h"
 
 #include "base/fault.h"
+#include "store/directory_int.h"
 #include "store/key_backup.h"
 #include "store/keys.h"
 #include "store/rows_int.h"
@@ -39,6 +40,7 @@ static enum rc belongings_delete(struct txn_rw *txn, int64_t user)
 	TRY(RUN(txn, account_data_delete, I(user)));
 	TRY(RUN(txn, receipts_delete, I(user)));
 	TRY(RUN(txn, ignored_users_delete, I(user)));
+	TRY(directory_remove(txn, user));
 	return RUN(txn, filters_delete, I(user));
 }
 

@@ -2,6 +2,7 @@
 
 #include "store/rows_int.h"
 #include "store/store_int.h"
+#include "store/texts_int.h"
 
 bool nids_have(const struct nids *ascending, int64_t nid)
 {
@@ -16,39 +17,13 @@ bool nids_have(const struct nids *ascending, int64_t nid)
 	return low < ascending->n && ascending->p[low] == nid;
 }
 
-static enum rc list_read(struct txn_ro *txn, int64_t user, struct rows *list)
-{
-	struct query CLEANUP(query_close) q = QUERY(txn, ignored_users_of, I(user));
-	enum rc rc;
-	while ((rc = query_step(&q)) == RC_OK) {
-		str *ignored = rows_add(list);
-		if (!ignored)
-			break;
-		*ignored = col_dup(&q, 0, list->arena);
-	}
-	TRY(arena_status(list->arena));
-	return rc == RC_NOT_FOUND ? RC_OK : rc;
-}
-
 enum rc ignored_users_set(
     struct txn_rw *txn, struct arena *scratch, int64_t user, const str *ignored, size_t count)
 {
-	struct rows rows = ROWS(scratch, str);
-	size_t old = 0, new = 0;
-	TRY(list_read(&txn->ro, user, &rows));
-	const str *before = rows.first;
-	while (old < rows.count || new < count) {
-		int order = old == rows.count ? 1
-			    : new == count    ? -1
-					      : str_cmp(before[old], ignored[new]);
-		if (order < 0)
-			TRY(RUN(txn, ignored_user_remove, I(user), T(before[old])));
-		else if (order > 0)
-			TRY(RUN(txn, ignored_user_add, I(user), T(ignored[new])));
-		old += order <= 0;
-		new += order >= 0;
-	}
-	return RC_OK;
+	struct texts before, after = {UNCONST(str *, ignored), count};
+	TRY(texts_read(&txn->ro, scratch, STMT_ignored_users_of, user, &before));
+	return texts_write(
+	    txn, user, &before, &after, STMT_ignored_user_remove, STMT_ignored_user_add);
 }
 
 enum rc ignored_users(

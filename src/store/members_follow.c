@@ -5,6 +5,7 @@
 #include "codec/json.h"
 #include "store/accounts.h"
 #include "store/deactivation_int.h"
+#include "store/directory.h"
 #include "store/rows_int.h"
 #include "store/store_int.h"
 
@@ -65,6 +66,9 @@ static enum rc row_put(
 	    I(member->marked), T(member->displayname), T(member->avatar_url)));
 	if (is_in_room(now))
 		TRY(departure_renew(txn, user, in->room, &departs));
+	if (now == MEMBERSHIP_JOIN)
+		TRY(directory_follow_member(
+		    txn, user, member->user_id, member->displayname, member->avatar_url));
 	txn_tell(txn, NEWS_USER, user);
 	if (departs)
 		txn_tell(txn, NEWS_DEPARTURES, 0);

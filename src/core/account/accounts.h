@@ -26,6 +26,7 @@ struct accounts_config {
 	size_t sessions_cached_max;
 	size_t uia_sessions_max;
 	int64_t uia_session_life_ms;
+	bool directory_shows_all; /* every account of this server, to everybody */
 	/* Tokens of this user may be void from now on: whoever waits under one is to look again. May be NULL; any thread. */
 	void (*on_sessions_dropped)(void *self, int64_t user);
 	/* Devices of this user have ended: who shares a room with them is to look again. As above. */

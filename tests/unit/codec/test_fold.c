@@ -3,6 +3,8 @@
 #include "codec/fold.h"
 #include "codec/utf8.h"
 
+#include <stdio.h>
+
 static void folds(void **state)
 {
 	(void)state;
@@ -29,6 +31,64 @@ static void folds(void **state)
 		assert_int_equal(text_fold(&arena, str_of(rows[i].text), &folded), RC_OK);
 		if (!str_eq(folded, str_of(rows[i].folded)))
 			fail_msg("%s: %.*s", rows[i].text, STR_ARG(folded));
+	}
+}
+
+static void folds_to_bare_letters(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *folded;
+	} rows[] = {
+	    {"", ""},
+	    {"José ÅSA", "jose asa"},
+	    {"A\xcc\x88"
+	     "b",
+		"ab"},
+	    {"Việt", "viet"},
+	    {"Ёлка й", "елка и"},
+	    {"ø ß", "ø ss"}, /* a letter of its own, and one that is two */
+	    {"が", "か"},
+	    {"한글", "한글"},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct arena CLEANUP(arena_release) arena;
+		str folded;
+		arena_init(&arena, 4096);
+		assert_int_equal(text_fold_bare(&arena, str_of(rows[i].text), &folded), RC_OK);
+		if (!str_eq(folded, str_of(rows[i].folded)))
+			fail_msg("%s: %.*s", rows[i].text, STR_ARG(folded));
+	}
+}
+
+static void finds_words(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *words; /* each with a bar behind it */
+	} rows[] = {
+	    {"", ""},
+	    {" .-\t\xc2\xa0", ""},
+	    {"one", "one|"},
+	    {" one  two.three_four-five", "one|two|three|four|five|"},
+	    {"O'Neil (Sam)", "O|Neil|Sam|"},
+	    {"«été» 2nd", "été|2nd|"},
+	    {"a\xf0\x9f\x98\x80"
+	     "b +1",
+		"a\xf0\x9f\x98\x80"
+		"b|+1|"},
+	    {"日本、語", "日本|語|"},
+	    {"a\xff"
+	     "b",
+		"a|b|"},
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char words[64] = "";
+		str rest = str_of(rows[i].text), word;
+		while (text_next_word(&rest, &word))
+			snprintf(words + strlen(words), sizeof words - strlen(words), "%.*s|",
+			    STR_ARG(word));
+		assert_string_equal(words, rows[i].words);
 	}
 }
 
@@ -85,6 +145,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(folds),
+	    cmocka_unit_test(folds_to_bare_letters),
+	    cmocka_unit_test(finds_words),
 	    cmocka_unit_test(keeps_bytes_that_are_no_text),
 	    cmocka_unit_test(growth),
 	    cmocka_unit_test(failing_allocations_are_told),
