@@ -10,6 +10,7 @@
 
 #include "codec/json.h"
 #include "core/account/accounts.h"
+#include "core/account/turn.h"
 #include "core/deactivation/deactivation.h"
 #include "core/keys/keys.h"
 #include "core/room/room.h"
@@ -17,6 +18,11 @@
 #include "net/http_server.h"
 
 enum { PATH_PARAMS_MAX = 6 };
+
+/* For .well-known/matrix/support; all empty: not served. */
+struct support {
+	str matrix_id, email_address, page;
+};
 
 /* The houses' inhabitants that handlers may call; made and wired by `daemon`, never changed while serving. */
 struct api_context {
@@ -35,6 +41,8 @@ struct api_context {
 	str server_name;
 	str public_base_url;             /* for .well-known; empty: not served */
 	str default_room_version;
+	struct support support;
+	struct turn_config turn;
 	bool marker_advertised;
 };
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "daemon/control.h"
 #include "daemon/house.h"
+#include "daemon/identity.h"
 #include "net/link.h"
 
 #include <signal.h>
@@ -32,28 +33,34 @@ static str base_url(const struct settings *settings, struct arena *arena)
 	return arena_printf(arena, "http://%.*s", STR_ARG(settings->http_listen));
 }
 
-static enum rc open_api(struct server *server, const struct settings *settings)
+static enum rc open_api(struct server *server, const struct settings *settings, struct fail *fail)
 {
 	struct house *house = &server->house;
 	server->context = (struct api_context){
-		.accounts = house->accounts,
-		.keys = house->keys,
-		.rooms = house->rooms,
-		.syncs = house->syncs,
-		.push = house->push,
-		.deactivations = house->deactivations,
-		.notifier = house->notifier,
-		.cluster = house->cluster,
-		.store = house->store,
-		.clock = &clock_system,
-		.rng = &rng_system,
-		.server_name = settings->server_name,
-		.public_base_url = base_url(settings, &house->arena),
-		.default_room_version = settings->rooms_default_version,
-		.marker_advertised = true,
+	    .accounts = house->accounts,
+	    .keys = house->keys,
+	    .rooms = house->rooms,
+	    .syncs = house->syncs,
+	    .push = house->push,
+	    .deactivations = house->deactivations,
+	    .notifier = house->notifier,
+	    .cluster = house->cluster,
+	    .store = house->store,
+	    .clock = &clock_system,
+	    .rng = &rng_system,
+	    .server_name = settings->server_name,
+	    .public_base_url = base_url(settings, &house->arena),
+	    .default_room_version = settings->rooms_default_version,
+	    .marker_advertised = true,
+	    .support = {settings->support_matrix_id, settings->support_email_address,
+		settings->support_page},
+	    .turn = settings_turn(settings),
 	};
 	TRY(arena_status(&house->arena));
 	server->context.link = server->link;
+	if (settings->turn_shared_secret_file.n)
+		TRY(secret_read(&house->arena, settings->turn_shared_secret_file,
+		    &server->context.turn.secret, fail));
 	struct api_config config = {.rate_limits = rate_limits_default()};
 	config.rate_limits.enabled = settings->rate_limit_enabled;
 	TRY(trusted_proxies_parse(settings->http_trusted_proxies, &config.trusted_proxies, NULL));
@@ -140,7 +147,7 @@ static enum rc open_all(struct server *server, const struct settings *settings, 
 	TRY(house_open(&server->house, settings, fail));
 	TRY(house_open_cluster(&server->house, fail));
 	TRY(open_link(server, settings, fail));
-	TRY(open_api(server, settings));
+	TRY(open_api(server, settings, fail));
 	TRY(control_start(&server->house, &server->control, fail));
 	TRY(open_http(server, settings, fail));
 	TRY(join(server, settings, fail));

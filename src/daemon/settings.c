@@ -217,6 +217,39 @@ static enum rc check_proxies(const struct settings *settings, struct fail *fail)
 	return rc == RC_OK ? rc : fail_set(fail, rc, "http.trusted_proxies: %s", fail_message(&why));
 }
 
+struct turn_config settings_turn(const struct settings *settings)
+{
+	return (struct turn_config){
+	    .uris = settings->turn_uris,
+	    .secret = settings->turn_shared_secret,
+	    .username = settings->turn_username,
+	    .password = settings->turn_password,
+	    .user_life_ms = settings->turn_user_lifetime_ms,
+	};
+}
+
+static enum rc check_turn(const struct settings *settings, struct fail *fail)
+{
+	struct turn_config turn = settings_turn(settings);
+	if (settings->turn_shared_secret_file.n)
+		turn.secret = settings->turn_shared_secret_file; /* there will be one */
+	return turn_config_check(&turn, fail);
+}
+
+static enum rc check_support(const struct settings *settings, struct fail *fail)
+{
+	if (settings->support_matrix_id.n && !user_id_parse(settings->support_matrix_id, NULL))
+		return fail_set(fail, RC_INVALID_PARAM,
+		    "support.matrix_id takes a user ID, not '%.*s'",
+		    STR_ARG(str_first(settings->support_matrix_id, 80)));
+	if (settings->support_page.n && !str_starts(settings->support_page, STR("https://")) &&
+	    !str_starts(settings->support_page, STR("http://")))
+		return fail_set(fail, RC_INVALID_PARAM,
+		    "support.page takes a URL with http:// or https://, not '%.*s'",
+		    STR_ARG(str_first(settings->support_page, 80)));
+	return RC_OK;
+}
+
 enum rc settings_check(const struct settings *settings, struct fail *fail)
 {
 	str host;
@@ -230,6 +263,8 @@ enum rc settings_check(const struct settings *settings, struct fail *fail)
 		                "http.listen takes a numeric ADDRESS:PORT such as 127.0.0.1:8008 or [::1]:8008, not '%.*s'",
 		                STR_ARG(str_first(settings->http_listen, 80)));
 	TRY(check_proxies(settings, fail));
+	TRY(check_turn(settings, fail));
+	TRY(check_support(settings, fail));
 	if (settings->server_base_url.n && !str_starts(settings->server_base_url, STR("http://")) &&
 	    !str_starts(settings->server_base_url, STR("https://")))
 		return fail_set(fail, RC_INVALID_PARAM, "server.base_url takes a URL with http:// or https://, not '%.*s'",

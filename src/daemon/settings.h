@@ -7,6 +7,7 @@
 #define EXEUNT_DAEMON_SETTINGS_H
 
 #include "base/arena.h"
+#include "core/account/turn.h"
 
 /*
  * settings.server_name, settings.http_listen, …: TEXT and VERSION are str, INTEGER and CHOICE int64_t,
@@ -48,6 +49,9 @@ MUST_CHECK bool listen_parse(str text, str *ret_host, uint16_t *ret_port);
  * other. RC_INVALID_PARAM with a sentence that names them.
  */
 MUST_CHECK enum rc settings_check(const struct settings *settings, struct fail *fail);
+
+/* As they stand: the secret is not read from its file. */
+struct turn_config settings_turn(const struct settings *settings);
 
 /* The commented example of the configuration file: every setting with its help and default. */
 MUST_CHECK enum rc settings_example(struct arena *arena, str *ret_text);

@@ -4,7 +4,7 @@
 
 #include "daemon/settings.h"
 
-enum { SETTINGS_MAX = 64 };
+enum { SETTINGS_MAX = 128 };
 
 enum setting_kind { KIND_TEXT, KIND_INTEGER, KIND_BOOL, KIND_CHOICE, KIND_VERSION };
 

@@ -142,8 +142,4 @@ MUST_CHECK enum rc order_by_mainline(struct auth_graph *graph, struct node *powe
 MUST_CHECK enum rc resolve_v1(struct resolver *r);
 MUST_CHECK enum rc resolve_v2(struct resolver *r);
 
-enum { SHA1_BYTES = 20 };
-/* FIPS 180-4. Only for the order that v1 asks for: it guards nothing. */
-void sha1(str bytes, unsigned char ret_hash[SHA1_BYTES]);
-
 #endif

@@ -2,6 +2,7 @@
  * Room Versions, v1, "State resolution". A place at which only one event stands, in whichever states, is no conflict.
  * Where no event of a place passes, the last of the order stands, as other servers have it; the text is silent there.
  */
+#include "codec/sha1.h"
 #include "graph/resolve_int.h"
 
 #include <string.h>

@@ -5,6 +5,7 @@
 #include "store/key_backup.h"
 #include "store/keys.h"
 #include "store/rows_int.h"
+#include "store/short_tokens.h"
 #include "store/store_int.h"
 #include "store/to_device.h"
 
@@ -28,6 +29,8 @@ static enum rc belongings_delete(struct txn_rw *txn, int64_t user)
 {
 	int64_t keys;
 	TRY(token_delete_all(txn, user));
+	TRY(short_tokens_delete(txn, SHORT_TOKEN_LOGIN, user));
+	TRY(short_tokens_delete(txn, SHORT_TOKEN_OPENID, user));
 	TRY(RUN_COUNTED(txn, &keys, public_keys_delete, I(user)));
 	if (keys)
 		TRY(device_list_change(txn, user));

@@ -164,3 +164,29 @@ enum rc users_share_room(struct txn_ro *txn, int64_t a, int64_t b, bool *ret_sha
 	*ret_share = rc == RC_OK;
 	return RC_OK;
 }
+
+enum rc mutual_rooms(struct txn_ro *txn, struct arena *arena, int64_t a, int64_t b, int64_t after,
+    size_t limit, struct mutual_room **ret_rooms, size_t *ret_count)
+{
+	struct rows rows = ROWS(arena, struct mutual_room);
+	struct query CLEANUP(query_close) q =
+	    QUERY(txn, mutual_rooms, I(a), I(MEMBERSHIP_JOIN), I(b), I(after), I((int64_t)limit));
+	enum rc rc;
+	while ((rc = query_step(&q)) == RC_OK) {
+		struct mutual_room *room = rows_add(&rows);
+		if (!room)
+			break;
+		*room = (struct mutual_room){col_i64(&q, 0), col_dup(&q, 1, arena)};
+	}
+	TRY(arena_status(arena));
+	if (rc != RC_NOT_FOUND)
+		return rc;
+	*ret_rooms = rows.first;
+	*ret_count = rows.count;
+	return RC_OK;
+}
+
+enum rc mutual_rooms_count(struct txn_ro *txn, int64_t a, int64_t b, int64_t *ret_count)
+{
+	return NUMBER(txn, ret_count, mutual_rooms_count, I(a), I(MEMBERSHIP_JOIN), I(b));
+}

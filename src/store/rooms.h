@@ -211,6 +211,14 @@ MUST_CHECK enum rc member_counts(struct txn_ro *txn, int64_t room, int64_t *ret_
 MUST_CHECK enum rc room_heroes(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t except_user, size_t max,
                                str **ret_user_ids, size_t *ret_count);
 MUST_CHECK enum rc room_forget(struct txn_rw *txn, int64_t room, int64_t user);
+/* Rooms to which both are joined, in order of their numbers, from behind `after` on, at most `limit`. */
+struct mutual_room {
+	int64_t room;
+	str room_id;
+};
+MUST_CHECK enum rc mutual_rooms(struct txn_ro *txn, struct arena *arena, int64_t a, int64_t b,
+    int64_t after, size_t limit, struct mutual_room **ret_rooms, size_t *ret_count);
+MUST_CHECK enum rc mutual_rooms_count(struct txn_ro *txn, int64_t a, int64_t b, int64_t *ret_count);
 /* True when the two users share a room in which both are joined. */
 MUST_CHECK enum rc users_share_room(struct txn_ro *txn, int64_t a, int64_t b, bool *ret_share);
 

@@ -53,6 +53,34 @@ enum rc client_well_known(struct api_request *rq)
 	return api_answer_buf(rq, &body);
 }
 
+static void put_member(struct buf *body, const char *name, str value)
+{
+	if (value.n == 0)
+		return;
+	json_put_key(body, str_of(name));
+	json_put_text(body, value);
+}
+
+enum rc client_well_known_support(struct api_request *rq)
+{
+	const struct support *support = &rq->ctx->support;
+	struct buf body;
+	if (support->matrix_id.n == 0 && support->email_address.n == 0 && support->page.n == 0)
+		return fail_set(
+		    &rq->fail, RC_NOT_FOUND, "This server does not say whom to ask for help");
+	buf_init(&body, rq->arena, DISCOVERY_MAX_BYTES);
+	buf_putc(&body, '{');
+	if (support->matrix_id.n > 0 || support->email_address.n > 0) {
+		buf_put(&body, STR("\"contacts\":[{\"role\":\"m.role.admin\""));
+		put_member(&body, "matrix_id", support->matrix_id);
+		put_member(&body, "email_address", support->email_address);
+		buf_put(&body, STR("}]"));
+	}
+	put_member(&body, "support_page", support->page);
+	buf_putc(&body, '}');
+	return api_answer_buf(rq, &body);
+}
+
 static void put_enabled(struct buf *body, const char *name, bool enabled)
 {
 	json_put_key(body, str_of(name));
@@ -78,7 +106,8 @@ enum rc client_capabilities(struct api_request *rq)
 	put_enabled(&body, "m.set_displayname", true);
 	put_enabled(&body, "m.set_avatar_url", true);
 	put_enabled(&body, "m.3pid_changes", false);
-	put_enabled(&body, "m.get_login_token", false);
+	put_enabled(&body, "m.get_login_token", true);
+	put_enabled(&body, "m.forget_forced_upon_leave", false);
 	buf_put(&body, STR("}}"));
 	return api_answer_buf(rq, &body);
 }

@@ -104,7 +104,14 @@ MUST_CHECK enum rc accounts_password_verify(struct accounts *accounts, struct ar
  * `session`'s owner (NULL for registration).
  */
 /* Their numbers stand in the database. */
-enum uia_purpose { UIA_REGISTER, UIA_PASSWORD_CHANGE, UIA_DEACTIVATE, UIA_DEVICE_DELETE, UIA_CROSS_SIGNING };
+enum uia_purpose {
+	UIA_REGISTER,
+	UIA_PASSWORD_CHANGE,
+	UIA_DEACTIVATE,
+	UIA_DEVICE_DELETE,
+	UIA_CROSS_SIGNING,
+	UIA_LOGIN_TOKEN
+};
 struct uia_request {
 	enum uia_purpose purpose;
 	json body;                      /* of the request; `auth` is read from it */

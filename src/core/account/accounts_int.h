@@ -43,6 +43,8 @@ struct issued_tokens {
 MUST_CHECK enum rc tokens_issue(const struct accounts *accounts, struct arena *arena,
     bool refreshable, struct issued_tokens *ret_tokens);
 
+struct login_result login_result_of(str user_id, str device_id, const struct issued_tokens *tokens);
+
 /* RC_INVALID_PARAM: device_id or initial_device_display_name is too long. Draws a device id when there is none. */
 MUST_CHECK enum rc login_request_check(const struct accounts *accounts, struct arena *arena,
     const struct login_request *request, str *ret_device_id, struct fail *fail);

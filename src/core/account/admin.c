@@ -3,6 +3,7 @@
 #include "core/account/accounts_int.h"
 #include "matrix/ids.h"
 #include "store/news.h"
+#include "store/short_tokens.h"
 
 static enum rc user_id_meant(struct accounts *accounts, struct arena *arena, str name,
     str *ret_user_id, struct fail *fail)
@@ -80,6 +81,7 @@ static enum rc write_change(struct txn_rw *txn, void *arg, struct fail *fail)
 		return account_set_admin(txn, user, change->admin);
 	TRY(account_set_password(txn, user, change->phc));
 	TRY(token_delete_all(txn, user));
+	TRY(short_tokens_delete(txn, SHORT_TOKEN_LOGIN, user));
 	return device_delete_all(txn, user, 0);
 }
 

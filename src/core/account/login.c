@@ -34,6 +34,17 @@ enum rc tokens_issue(const struct accounts *accounts, struct arena *arena, bool 
 	return RC_OK;
 }
 
+struct login_result login_result_of(str user_id, str device_id, const struct issued_tokens *tokens)
+{
+	return (struct login_result){
+	    .user_id = user_id,
+	    .access_token = tokens->access,
+	    .device_id = device_id,
+	    .refresh_token = tokens->refresh,
+	    .expires_in_ms = tokens->expires_in_ms,
+	};
+}
+
 enum rc login_request_check(const struct accounts *accounts, struct arena *arena,
     const struct login_request *request, str *ret_device_id, struct fail *fail)
 {
@@ -146,13 +157,7 @@ enum rc accounts_login_password(struct accounts *accounts, struct arena *arena, 
 	TRY(store_write(accounts->config.store, write_login, &login, fail));
 	/* A login on a device that was there has replaced its tokens. */
 	accounts_drop_sessions(accounts, account.user);
-	*ret_result = (struct login_result){
-	    .user_id = account.user_id,
-	    .access_token = tokens.access,
-	    .device_id = login.device_id,
-	    .refresh_token = tokens.refresh,
-	    .expires_in_ms = tokens.expires_in_ms,
-	};
+	*ret_result = login_result_of(account.user_id, login.device_id, &tokens);
 	return RC_OK;
 }
 
@@ -183,12 +188,6 @@ enum rc accounts_refresh(struct accounts *accounts, struct arena *arena, str ref
 	TRY(store_write(accounts->config.store, write_refresh, &refresh, fail));
 	/* The use of this refresh token has ended its predecessor. */
 	accounts_drop_sessions(accounts, refresh.session.user);
-	*ret_result = (struct login_result){
-	    .user_id = refresh.session.user_id,
-	    .access_token = tokens.access,
-	    .device_id = refresh.session.device_id,
-	    .refresh_token = tokens.refresh,
-	    .expires_in_ms = tokens.expires_in_ms,
-	};
+	*ret_result = login_result_of(refresh.session.user_id, refresh.session.device_id, &tokens);
 	return RC_OK;
 }

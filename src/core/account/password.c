@@ -1,5 +1,6 @@
 #include "core/account/accounts_int.h"
 #include "store/news.h"
+#include "store/short_tokens.h"
 
 enum rc password_check(str password, const char *name, struct fail *fail)
 {
@@ -25,8 +26,10 @@ static enum rc write_password(struct txn_rw *txn, void *arg, struct fail *fail)
 	TRY(account_check_generation(txn_reading(txn), session->user, session->generation));
 	txn_tell(txn, NEWS_SESSIONS, session->user);
 	TRY(account_set_password(txn, session->user, write->phc));
-	return write->logout_devices ? device_delete_all(txn, session->user, session->device)
-				     : RC_OK;
+	if (!write->logout_devices)
+		return RC_OK;
+	TRY(short_tokens_delete(txn, SHORT_TOKEN_LOGIN, session->user));
+	return device_delete_all(txn, session->user, session->device);
 }
 
 enum rc accounts_set_password(struct accounts *accounts, struct arena *arena,

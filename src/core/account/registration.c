@@ -123,12 +123,7 @@ enum rc accounts_register(struct accounts *accounts, struct arena *arena,
 		write.pair = &tokens.pair;
 	}
 	TRY(registration_write(accounts, arena, &write, fail));
-	*ret_result = (struct login_result){
-	    .user_id = write.user_id,
-	    .access_token = tokens.access,
-	    .device_id = request->inhibit_login ? STR_EMPTY : write.device_id,
-	    .refresh_token = tokens.refresh,
-	    .expires_in_ms = tokens.expires_in_ms,
-	};
+	*ret_result = login_result_of(
+	    write.user_id, request->inhibit_login ? STR_EMPTY : write.device_id, &tokens);
 	return RC_OK;
 }

@@ -50,6 +50,7 @@ static void flows_choose(struct uia_try *try)
 	case UIA_DEACTIVATE:
 	case UIA_DEVICE_DELETE:
 	case UIA_CROSS_SIGNING:
+	case UIA_LOGIN_TOKEN:
 		try->flows[0] = STAGE_PASSWORD;
 		return;
 	}

@@ -11,8 +11,8 @@ enum { TERM_WORDS_MAX = 8 };
 
 /* What is asked for, folded. */
 struct wanted {
-	str term;                /* without the sigil of a user ID */
-	str domain;              /* how the server's name must begin; empty: any */
+	str term;   /* without the sigil of a user ID */
+	str domain; /* how the server's name must begin; empty: any */
 	str words[TERM_WORDS_MAX];
 	size_t count;
 };
@@ -59,8 +59,8 @@ static bool any_begins(const str *words, size_t count, str with)
 	return false;
 }
 
-static enum rc has_words(struct arena *arena, const struct wanted *wanted, str localpart,
-    str displayname, bool *ret_has)
+static enum rc has_words(
+    struct arena *arena, const struct wanted *wanted, str localpart, str displayname, bool *ret_has)
 {
 	str *of_id, *of_name;
 	size_t of_id_count, of_name_count;
@@ -137,8 +137,7 @@ static enum rc candidates_rank(struct arena *arena, const struct wanted *wanted,
 static bool is_ours(const struct accounts *accounts, str user_id)
 {
 	struct id_parts parts;
-	return user_id_parse(user_id, &parts) &&
-	       str_eq(parts.domain, accounts->config.server_name);
+	return user_id_parse(user_id, &parts) && str_eq(parts.domain, accounts->config.server_name);
 }
 
 static enum rc may_be_shown(struct accounts *accounts, struct txn_ro *txn,

@@ -13,8 +13,8 @@
 enum {
 	DIRECTORY_TERM_MAX_BYTES = 512,
 	DIRECTORY_LIMIT_DEFAULT = 10,
-	DIRECTORY_LIMIT_MAX = 100,  /* more is not given, whoever asks for it */
-	DIRECTORY_LOOK_MAX = 2000,  /* users looked at for one answer */
+	DIRECTORY_LIMIT_MAX = 100, /* more is not given, whoever asks for it */
+	DIRECTORY_LOOK_MAX = 2000, /* users looked at for one answer */
 };
 
 /* Appends {"limited":…,"results":[…]}, the best first. RC_INVALID_PARAM: the term is too long. */

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from harness.client import V3, quote
+from harness.client import V3, Client, quote
+from harness.server import ServerDied
 
 # v1.11 promises authenticated media, which is not there yet.
 NAMED_VERSIONS = [f"v1.{n}" for n in range(1, 11)]
@@ -134,3 +135,31 @@ def test_malformed_authorization(anonymous, value):
 @pytest.mark.parametrize("token", ["x" * 5000, "%00", "';DROP/**/TABLE/**/tokens;--", "@alice:localhost"])
 def test_strange_tokens(anonymous, token):
     anonymous.get("account/whoami", token=token).expect(401, "M_UNKNOWN_TOKEN")
+
+
+SUPPORT = "/.well-known/matrix/support"
+
+
+@pytest.mark.parametrize("settings,expected", [
+    ({"support.matrix_id": "@help:localhost"}, {"contacts": [{"role": "m.role.admin", "matrix_id": "@help:localhost"}]}),
+    ({"support.email_address": "help@example.org", "support.page": "https://example.org/help"},
+     {"contacts": [{"role": "m.role.admin", "email_address": "help@example.org"}],
+      "support_page": "https://example.org/help"}),
+    ({"support.page": "https://example.org/help"}, {"support_page": "https://example.org/help"})], ids=str)
+def test_support(make_server, settings, expected):
+    assert Client(make_server(settings)).get(SUPPORT).ok().json == expected
+
+
+def test_no_support(anonymous):
+    anonymous.get(SUPPORT).expect(404, "M_NOT_FOUND")
+
+
+@pytest.mark.parametrize("settings,words", [
+    ({"support.matrix_id": "help"}, "support.matrix_id takes a user ID"),
+    ({"support.page": "example.org"}, "support.page takes a URL"),
+    ({"turn.uris": "turn:a"}, "turn.uris needs turn.shared_secret"),
+    ({"turn.uris": "stun:a", "turn.shared_secret": "s"}, "turn.uris takes turn: and turns: URIs"),
+    ({"turn.uris": "turn:a", "turn.shared_secret_file": "/nowhere"}, "/nowhere")], ids=str)
+def test_settings_that_make_no_sense(make_server, settings, words):
+    with pytest.raises(ServerDied, match=re.escape(words)):
+        make_server(settings)

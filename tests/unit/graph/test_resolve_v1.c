@@ -70,28 +70,6 @@ static void stands(const char *first, const char *second, const char *expected)
 	stands_of((const char *const[]){first, second}, 2, expected);
 }
 
-static void sha1_is(const char *text, const char *expected)
-{
-	unsigned char hash[SHA1_BYTES];
-	char hex[2 * SHA1_BYTES + 1];
-	sha1(str_of(text), hash);
-	for (size_t i = 0; i < SHA1_BYTES; i++)
-		snprintf(hex + 2 * i, 3, "%02x", hash[i]);
-	assert_string_equal(hex, expected);
-}
-
-/* FIPS 180's examples, and lengths around a block's end (by Python's hashlib). */
-static void sha1_vectors(void **state)
-{
-	(void)state;
-	sha1_is("", "da39a3ee5e6b4b0d3255bfef95601890afd80709");
-	sha1_is("abc", "a9993e364706816aba3e25717850c26c9cd0d89d");
-	sha1_is("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "84983e441c3bd26ebaae4aa1f95129e5e54670f1");
-	sha1_is("0123456789012345678901234567890123456789012345678901234", "9f3a4ce7f66b1b74c34da2c5d732c39f81e0f8df");
-	sha1_is("01234567890123456789012345678901234567890123456789012345678901234", "92de3a8444fe6d15268f0ba810aa43bc8b3a4ffe");
-	sha1_is("0123456789012345678901234567890123456789012345678901234567890123", "cf0800f7644ace3cb4c3fa33388d3ba0ea3c8b6e");
-}
-
 /* What stands in one state only is no conflict, and neither is what only some states have. */
 static void union_of_states(void **state)
 {
@@ -218,16 +196,15 @@ static void a_thousand_states(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sha1_vectors),
-		cmocka_unit_test(union_of_states),
-		cmocka_unit_test(plain_events),
-		cmocka_unit_test(levels_in_a_row),
-		cmocka_unit_test(passes_in_order),
-		cmocka_unit_test(members_by_resolved_rules),
-		cmocka_unit_test(single_events_authorise),
-		cmocka_unit_test(members_by_themselves),
-		cmocka_unit_test(first_is_never_judged),
-		cmocka_unit_test(a_thousand_states),
+	    cmocka_unit_test(union_of_states),
+	    cmocka_unit_test(plain_events),
+	    cmocka_unit_test(levels_in_a_row),
+	    cmocka_unit_test(passes_in_order),
+	    cmocka_unit_test(members_by_resolved_rules),
+	    cmocka_unit_test(single_events_authorise),
+	    cmocka_unit_test(members_by_themselves),
+	    cmocka_unit_test(first_is_never_judged),
+	    cmocka_unit_test(a_thousand_states),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,8 +1,8 @@
 /* Accounts, devices, tokens, registration tokens, account data, filters. */
 #include "store_fixture.h"
 
-#include "store/keys.h"
 #include "store/ignored.h"
+#include "store/keys.h"
 #include "store/reports.h"
 #include "store/uia.h"
 

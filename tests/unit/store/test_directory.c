@@ -14,7 +14,8 @@ static void assert_words(struct fixture *f, const char *text, const char *expect
 	size_t count;
 	assert_int_equal(directory_words(&f->arena, str_of(text), 8, &words, &count), RC_OK);
 	for (size_t i = 0; i < count; i++)
-		snprintf(joined + strlen(joined), sizeof joined - strlen(joined), "%.*s|", STR_ARG(words[i]));
+		snprintf(joined + strlen(joined), sizeof joined - strlen(joined), "%.*s|",
+		    STR_ARG(words[i]));
 	assert_string_equal(joined, expected);
 }
 
@@ -43,9 +44,11 @@ static void assert_found(struct fixture *f, const char *prefix, const char *expe
 	bool more;
 	char found[512] = "";
 	assert_int_equal(
-	    directory_find(txn, &f->arena, str_of(prefix), FIND_MAX, &entries, &count, &more), RC_OK);
+	    directory_find(txn, &f->arena, str_of(prefix), FIND_MAX, &entries, &count, &more),
+	    RC_OK);
 	for (size_t i = 0; i < count; i++)
-		snprintf(found + strlen(found), sizeof found - strlen(found), "%.*s ", STR_ARG(entries[i].user_id));
+		snprintf(found + strlen(found), sizeof found - strlen(found), "%.*s ",
+		    STR_ARG(entries[i].user_id));
 	assert_string_equal(found, expected);
 	assert_false(more);
 }
@@ -101,7 +104,8 @@ static void accounts_follow_their_names(void **state)
 	struct directory_entry *entries;
 	size_t count;
 	bool more;
-	assert_int_equal(directory_find(txn, &f->arena, STR("bobs"), 1, &entries, &count, &more), RC_OK);
+	assert_int_equal(
+	    directory_find(txn, &f->arena, STR("bobs"), 1, &entries, &count, &more), RC_OK);
 	assert_int_equal(count, 1);
 	assert_true(more); /* as many as were asked for */
 	assert_true(str_eq(entries[0].displayname, STR("Bob Bobson")));
@@ -182,7 +186,8 @@ static void set_state(struct fixture *f, int64_t room, const char *type, const c
 static void who_is_known_to_whom(void **state)
 {
 	struct fixture *f = *state;
-	int64_t ann = fixture_user(f, "@ann:x"), bob = fixture_user(f, "@bob:x"), room = fixture_room(f, "!r");
+	int64_t ann = fixture_user(f, "@ann:x"), bob = fixture_user(f, "@bob:x"),
+		room = fixture_room(f, "!r");
 	fixture_member(f, room, "@ann:x", MEMBERSHIP_JOIN);
 	fixture_member(f, room, "@bob:x", MEMBERSHIP_INVITE);
 	assert_false(is_known(f, ann, bob) || is_known(f, bob, ann));
@@ -195,7 +200,8 @@ static void who_is_known_to_whom(void **state)
 static void open_rooms_show_their_members(void **state)
 {
 	struct fixture *f = *state;
-	int64_t ann = fixture_user(f, "@ann:x"), bob = fixture_user(f, "@bob:x"), room = fixture_room(f, "!r");
+	int64_t ann = fixture_user(f, "@ann:x"), bob = fixture_user(f, "@bob:x"),
+		room = fixture_room(f, "!r");
 	static const struct {
 		const char *type, *content;
 		bool shows;
@@ -226,7 +232,8 @@ static void open_rooms_show_their_members(void **state)
 static void openness_follows_forks(void **state)
 {
 	struct fixture *f = *state;
-	int64_t ann = fixture_user(f, "@ann:x"), bob = fixture_user(f, "@bob:x"), room = fixture_room(f, "!r");
+	int64_t ann = fixture_user(f, "@ann:x"), bob = fixture_user(f, "@bob:x"),
+		room = fixture_room(f, "!r");
 	fixture_member(f, room, "@ann:x", MEMBERSHIP_JOIN);
 	int64_t closed = room_now(f, room).snapshot;
 	set_state(f, room, "m.room.join_rules", "{\"join_rule\":\"public\"}");

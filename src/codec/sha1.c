@@ -1,5 +1,7 @@
-/* SHA-1 (FIPS 180-4, 6.1): libsodium has none, and state resolution v1 breaks ties by it. */
-#include "graph/resolve_int.h"
+/* FIPS 180-4, 6.1: libsodium has none. */
+#include "codec/sha1.h"
+
+#include "codec/crypto.h"
 
 #include <string.h>
 
@@ -64,4 +66,35 @@ void sha1(str bytes, unsigned char ret_hash[SHA1_BYTES])
 		take_block(hash, last + i);
 	for (size_t i = 0; i < SHA1_BYTES; i++)
 		ret_hash[i] = (unsigned char)(hash[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+enum { INNER_PAD = 0x36, OUTER_PAD = 0x5c };
+
+/* The hash of the padded key and what follows it. */
+static enum rc hash_padded(struct arena *arena, const unsigned char key[BLOCK_BYTES],
+    unsigned char pad, str rest, unsigned char ret_hash[SHA1_BYTES])
+{
+	unsigned char *bytes = arena_alloc(arena, BLOCK_BYTES + rest.n);
+	TRY(arena_status(arena));
+	for (size_t i = 0; i < BLOCK_BYTES; i++)
+		bytes[i] = key[i] ^ pad;
+	if (rest.n)
+		memcpy(bytes + BLOCK_BYTES, rest.p, rest.n);
+	sha1(str_bytes(bytes, BLOCK_BYTES + rest.n), ret_hash);
+	crypto_wipe(bytes, BLOCK_BYTES);
+	return RC_OK;
+}
+
+enum rc hmac_sha1(struct arena *arena, str key, str message, unsigned char ret_mac[SHA1_BYTES])
+{
+	unsigned char block[BLOCK_BYTES] = {0}, inner[SHA1_BYTES];
+	if (key.n > BLOCK_BYTES)
+		sha1(key, block);
+	else if (key.n)
+		memcpy(block, key.p, key.n);
+	enum rc rc = hash_padded(arena, block, INNER_PAD, message, inner);
+	if (rc == RC_OK)
+		rc = hash_padded(arena, block, OUTER_PAD, str_bytes(inner, sizeof inner), ret_mac);
+	crypto_wipe(block, sizeof block);
+	return rc;
 }
