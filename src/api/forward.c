@@ -12,10 +12,10 @@ enum {
 	PAUSE_MS = 100,     /* until the same process is tried again */
 };
 
-/* The operations that build events on the head of the room in the first parameter of the path. */
+/* The operations that build events on the head of the room that the first parameter of the path names. */
 static const char *const room_writes[] = {
     "sendMessage", "setRoomStateWithKey", "redactEvent", "joinRoom", "joinRoomById", "knockRoom", "leaveRoom",
-    "inviteUser", "kick", "ban", "unban", "upgradeRoom",
+    "inviteUser", "kick", "ban", "unban", "upgradeRoom", "deleteRoomAlias",
 };
 
 /* While a call is under way the request is held, and all of this is the link's. */

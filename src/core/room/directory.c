@@ -1,7 +1,6 @@
-#include "core/room/directory.h"
+#include "core/room/directory_int.h"
 
 #include "core/room/reading.h"
-#include "core/room/room_int.h"
 
 static bool alias_is_ours(const struct rooms *rooms, str alias)
 {
@@ -9,7 +8,7 @@ static bool alias_is_ours(const struct rooms *rooms, str alias)
 	return room_alias_parse(alias, &parts) && str_eq(parts.domain, rooms->config.identity->server_name);
 }
 
-static enum rc alias_room(struct rooms *rooms, struct txn_ro *txn, struct arena *arena, str alias,
+enum rc alias_room(struct rooms *rooms, struct txn_ro *txn, struct arena *arena, str alias,
                           struct room_row *ret_room, int64_t *ret_creator, struct fail *fail)
 {
 	int64_t room;
@@ -106,7 +105,7 @@ static enum rc state_read(struct txn_ro *txn, struct arena *arena, const struct 
 }
 
 /* Power enough to send m.room.canonical_alias, and joined. */
-static enum rc may_name(struct txn_ro *txn, struct arena *arena, const struct actor *actor,
+enum rc may_name(struct txn_ro *txn, struct arena *arena, const struct actor *actor,
                         const struct room_row *room, bool *ret_may)
 {
 	struct event create_event, levels_event;
@@ -124,39 +123,6 @@ static enum rc may_name(struct txn_ro *txn, struct arena *arena, const struct ac
 	*ret_may = power_of_user(&power, actor->user_id) >=
 	           power_to_send(&power, STR("m.room.canonical_alias"), true);
 	return RC_OK;
-}
-
-static enum rc alias_unwrite(struct txn_rw *txn, void *arg, struct fail *fail)
-{
-	const struct alias_change *change = arg;
-	(void)fail;
-	TRY(account_check_generation(txn_reading(txn), change->actor->user, change->actor->generation));
-	return alias_delete(txn, change->alias);
-}
-
-static enum rc removal_check(struct rooms *rooms, struct arena *arena, const struct actor *actor, bool admin,
-                             str alias, struct fail *fail)
-{
-	struct txn_ro *txn CLEANUP(txn_ro_end) = NULL;
-	struct room_row room = {0};
-	int64_t creator = 0;
-	bool may = false;
-	TRY(txn_ro_begin(rooms->config.store, &txn));
-	TRY(alias_room(rooms, txn, arena, alias, &room, &creator, fail));
-	if (admin || creator == actor->user)
-		return RC_OK;
-	TRY(may_name(txn, arena, actor, &room, &may));
-	if (!may)
-		return fail_set(fail, RC_FORBIDDEN, "You neither made this alias nor have the power to name its room");
-	return RC_OK;
-}
-
-enum rc room_alias_remove(struct rooms *rooms, struct arena *arena, const struct actor *actor, bool admin, str alias,
-                          struct fail *fail)
-{
-	TRY(removal_check(rooms, arena, actor, admin, alias, fail));
-	struct alias_change change = {arena, actor, alias, STR_EMPTY};
-	return store_write(rooms->config.store, alias_unwrite, &change, fail);
 }
 
 enum rc room_aliases_answer(struct rooms *rooms, struct arena *arena, const struct actor *actor, str room_id,

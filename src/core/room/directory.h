@@ -14,7 +14,10 @@ MUST_CHECK enum rc room_resolve(struct rooms *rooms, struct arena *arena, str ro
 /* RC_EXISTS: the alias is taken; RC_FORBIDDEN: not joined to the room, or an alias of another server. */
 MUST_CHECK enum rc room_alias_set(struct rooms *rooms, struct arena *arena, const struct actor *actor, str alias,
                                   str room_id, struct fail *fail);
-/* By its creator, or who may send m.room.canonical_alias in the room, or a server administrator. */
+/*
+ * By its creator, or who may send m.room.canonical_alias in the room, or a server administrator. That event follows, where
+ * the actor may change it. On the process that owns the alias's room. RC_NOT_FOUND, RC_FORBIDDEN.
+ */
 MUST_CHECK enum rc room_alias_remove(struct rooms *rooms, struct arena *arena, const struct actor *actor, bool admin,
                                      str alias, struct fail *fail);
 /* Appends {"aliases":[…]}. */

@@ -203,6 +203,15 @@ struct event_request {
 /* Builds and judges. RC_FORBIDDEN with the rule's sentence when the auth rules refuse. */
 MUST_CHECK enum rc build_event(struct build *build, const struct event_request *request, struct event *ret_event);
 
+/*
+ * What is to happen in the transaction of an event, or in one of its own where there is nothing to send. Reasons to run it
+ * again are those of write_fn. A failure fails the event.
+ */
+struct write_along {
+	enum rc (*run)(struct txn_rw *txn, void *self, str event_id, struct fail *fail); /* NULL: nothing */
+	void *self;
+};
+
 /* write.c: one event on its way to the disk. */
 struct room_write {
 	struct write_job job;
@@ -213,6 +222,7 @@ struct room_write {
 	struct event_insert insert;
 	struct event_news news;
 	struct membership_step step;
+	struct write_along along;
 	void (*done)(struct room_write *write, enum rc rc);
 };
 /* Fills the row that stores `event`, and its news; what the sender's session adds is the caller's. */
@@ -239,6 +249,7 @@ struct event_op {
 	struct event_request want;    /* as asked; a retry begins from it */
 	/* Of the verb, may be NULL: completes the request on the head; sets `settled` when there is nothing to send. */
 	enum rc (*prepare)(struct event_op *op, struct build *build, struct event_request *request);
+	struct write_along along;
 	void (*done)(struct event_op *op, enum rc rc);
 	void *self;
 	int verb;                     /* of membership verbs, with what was asked */

@@ -26,15 +26,18 @@ static void op_retry(struct event_op *op, enum rc rc)
 		op_end(op, rc);
 }
 
-/* Succeeds when the event that is to be the answer is there, committed before this job or in its group. */
+/*
+ * Succeeds when the event that is to be the answer is there, committed before this job or in its group. What was to
+ * happen along with the event happens without it.
+ */
 static enum rc confirm_write(struct txn_rw *txn, struct write_job *job)
 {
 	struct event_op *op = CONTAINER_OF(job, struct event_op, confirm);
-	struct arena scratch CLEANUP(arena_release);
-	arena_init(&scratch, SCRATCH_BYTES);
-	struct event_row row;
-	enum rc rc = event_find(txn_reading(txn), &scratch, op->event_id, &row);
-	return rc == RC_NOT_FOUND ? RC_CONFLICT : rc;
+	int64_t event;
+	enum rc rc = op->unsure ? event_nid_find(txn_reading(txn), op->event_id, &event) : RC_OK;
+	if (rc != RC_OK)
+		return rc == RC_NOT_FOUND ? RC_CONFLICT : rc;
+	return op->along.run ? op->along.run(txn, op->along.self, op->event_id, op->fail) : RC_OK;
 }
 
 static void confirm_done(struct write_job *job, enum rc rc)
@@ -228,7 +231,7 @@ static enum rc event_send(struct event_op *op, struct build *build, const struct
 	struct room_head *head = build->head;
 	struct event event;
 	TRY(build_event(build, request, &event));
-	op->write = (struct room_write){.done = op_written};
+	op->write = (struct room_write){.along = op->along, .done = op_written};
 	write_fill(&op->write, build, &event, request);
 	op->write.insert.redacts = op->redacted_canonical.n ? request->redacts : STR_EMPTY;
 	op->write.insert.redacted_canonical = op->redacted_canonical;
@@ -279,7 +282,7 @@ static void op_run(struct room_op *base, struct room_head *head, enum rc rc)
 			: fail_set(op->fail, RC_FORBIDDEN, "You are not in this room");
 	if (sent)
 		return; /* the op may be gone */
-	if (rc == RC_OK && op->unsure)
+	if (rc == RC_OK && (op->unsure || op->along.run))
 		op_confirm(op);
 	else
 		op_end(op, rc);

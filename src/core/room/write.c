@@ -149,6 +149,8 @@ enum rc write_run(struct txn_rw *txn, struct room_write *write, struct fail *fai
 	if (insert.membership != MEMBERSHIP_NONE)
 		TRY(gate_at_commit(txn, &write->step, fail));
 	TRY(event_insert(txn, &insert, &event, &pos));
+	if (write->along.run)
+		TRY(write->along.run(txn, write->along.self, insert.event_id, fail));
 	if (insert.membership != MEMBERSHIP_NONE)
 		TRY(user_nid_find(txn_reading(txn), insert.member_user_id, &write->news.member));
 	write->news.event = event;

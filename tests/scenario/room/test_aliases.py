@@ -3,7 +3,7 @@
 import pytest
 
 from harness.client import quote, unique
-from harness.rooms import path
+from harness.rooms import history, path
 
 
 def url(alias):
@@ -49,6 +49,74 @@ def test_who_may_delete(alice, bob, person, room, alias):
     bob.delete(url(other)).expect(403, "M_FORBIDDEN")
     alice.delete(url(alias)).ok()
     alice.delete(url(other)).ok()
+
+
+def canonical(client, room):
+    return client.state(room, "m.room.canonical_alias").ok().json
+
+
+def test_the_canonical_alias_follows_a_removal(alice, bob, room, alias):
+    """One event without the alias; where nothing names it, none."""
+    others = [f"#{unique('alias')}:localhost" for _ in range(2)]
+    for name in (alias, *others):
+        alice.put(url(name), {"room_id": room}).ok()
+    content = {"alias": alias, "alt_aliases": [others[0], alias, others[1]], "org.example.kept": [1]}
+    alice.set_state(room, "m.room.canonical_alias", content).ok()
+    alice.delete(url(alias)).ok()
+    assert canonical(alice, room) == {"alt_aliases": others, "org.example.kept": [1]}
+    alice.delete(url(others[1])).ok()
+    assert canonical(alice, room) == {"alt_aliases": [others[0]], "org.example.kept": [1]}
+    unnamed = f"#{unique('alias')}:localhost"
+    alice.put(url(unnamed), {"room_id": room}).ok()
+    before = [e["event_id"] for e in history(alice, room)]
+    alice.delete(url(unnamed)).ok()
+    assert [e["event_id"] for e in history(alice, room)] == before
+
+
+def test_a_removal_without_power(alice, bob, room, alias):
+    """The alias goes; the event stays as it is."""
+    bob.put(url(alias), {"room_id": room}).ok()
+    alice.set_state(room, "m.room.canonical_alias", {"alias": alias}).ok()
+    bob.delete(url(alias)).ok()
+    bob.get(url(alias)).expect(404, "M_NOT_FOUND")
+    assert canonical(alice, room) == {"alias": alias}
+
+
+def test_a_removal_after_leaving(alice, bob, room, alias):
+    bob.put(url(alias), {"room_id": room}).ok()
+    alice.set_state(room, "m.room.canonical_alias", {"alt_aliases": [alias]}).ok()
+    bob.leave(room).ok()
+    bob.delete(url(alias)).ok()
+    assert canonical(alice, room) == {"alt_aliases": [alias]}
+
+
+@pytest.mark.parametrize("content, errcode", [
+    ({"alias": 5}, "M_INVALID_PARAM"), ({"alias": "no alias"}, "M_INVALID_PARAM"),
+    ({"alias": "#none:localhost"}, "M_BAD_ALIAS"), ({"alt_aliases": "#a:localhost"}, "M_INVALID_PARAM"),
+    ({"alt_aliases": [5]}, "M_INVALID_PARAM"), ({"alt_aliases": ["x"]}, "M_INVALID_PARAM"),
+    ({"alt_aliases": ["#none:localhost"]}, "M_BAD_ALIAS"), ({"alias": "#a:elsewhere.example"}, "M_BAD_ALIAS"),
+])
+def test_wrong_canonical_aliases(alice, room, content, errcode):
+    alice.set_state(room, "m.room.canonical_alias", content).expect(400, errcode)
+    alice.state(room, "m.room.canonical_alias").expect(404, "M_NOT_FOUND")
+
+
+def test_canonical_aliases_of_other_rooms(alice, room, alias):
+    alice.put(url(alias), {"room_id": alice.create_room()}).ok()
+    for content in ({"alias": alias}, {"alt_aliases": [alias]}):
+        alice.set_state(room, "m.room.canonical_alias", content).expect(400, "M_BAD_ALIAS")
+
+
+def test_aliases_that_are_gone_may_stay(alice, bob, room, alias):
+    """Only what is new in the event is looked at."""
+    bob.put(url(alias), {"room_id": room}).ok()
+    alice.set_state(room, "m.room.canonical_alias", {"alias": alias}).ok()
+    bob.delete(url(alias)).ok()
+    for content in ({"alias": alias, "alt_aliases": [alias]}, {"alias": "", "alt_aliases": [alias]},
+                    {"alias": None}, {}):
+        alice.set_state(room, "m.room.canonical_alias", content).ok()
+        assert canonical(alice, room) == content
+    alice.set_state(room, "m.room.canonical_alias", {"alias": alias}).expect(400, "M_BAD_ALIAS")
 
 
 def test_list(alice, bob, person, room, alias):

@@ -246,7 +246,19 @@ def test_tombstone_needs_more_than_other_state(alice):
     ({"power_level_content_override": {"users": {"nobody": 5}}}, None),
     ({"is_direct": "yes"}, None), ({"room_alias_name": 5}, None),
     ({"room_alias_name": "#a:localhost"}, None), ({"room_alias_name": "a" * 256}, None),
-    ({"room_alias_name": "with:colon"}, None),
+    ({"room_alias_name": "with:colon"}, None), ({"room_alias_name": ""}, None),
+    ({"invite_3pid": {}}, "M_BAD_JSON"),
+    ({"invite_3pid": [{"id_server": "id.example", "id_access_token": "t", "medium": "email",
+                       "address": "a@b.example"}]}, "M_INVALID_PARAM"),
+    ({"initial_state": [{"type": "m.room.create", "content": {}}]}, "M_INVALID_ROOM_STATE"),
+    ({"initial_state": [{"type": "m.room.canonical_alias", "content": {"alias": "#no:localhost"}}]},
+     "M_BAD_ALIAS"),
+    ({"initial_state": [{"type": "m.room.member", "state_key": "@a:localhost",
+                         "content": {"membership": "join"}}]}, "M_INVALID_ROOM_STATE"),
+    ({"initial_state": [{"type": "a.b"}]}, None), ({"initial_state": None, "invite": {}}, None),
+    ({"power_level_content_override": {"events_default": 101}, "name": "x",
+      "room_version": "11", "initial_state": [{"type": "m.room.power_levels", "content": {
+          "users_default": 0, "state_default": 50}}]}, "M_INVALID_ROOM_STATE"),
 ], ids=lambda v: str(v)[:60])
 def test_bad_bodies(alice, body, errcode):
     """400 with the field's name, and no room."""
@@ -255,6 +267,20 @@ def test_bad_bodies(alice, body, errcode):
                                           "M_MISSING_PARAM", "M_UNKNOWN")
     assert answer.errcode in allowed, repr(answer)
     assert alice.get("joined_rooms").ok()["joined_rooms"] == []
+
+
+@pytest.mark.parametrize("body, status, errcode", [
+    ({"initial_state": [{"type": "a" * 256, "content": {}}]}, 413, "M_TOO_LARGE"),
+    ({"initial_state": [{"type": "a.b", "state_key": "k" * 256, "content": {}}]}, 413, "M_TOO_LARGE"),
+    ({"name": "n" * 70000}, 413, "M_TOO_LARGE"), ({"topic": "n" * 70000}, 413, "M_TOO_LARGE"),
+    ({"invite": ["@a:elsewhere.example"]}, 403, "M_FORBIDDEN"),
+    ({"creation_content": {"org.matrix.msc3759.deactivated": True}}, 200, None),
+    ({"initial_state": [{"type": "m.room.member", "state_key": "@a:localhost", "content": {
+        "membership": "leave", "org.matrix.msc3759.deactivated": True}}]}, 403, "M_FORBIDDEN"),
+], ids=lambda v: str(v)[:60])
+def test_other_bodies(alice, body, status, errcode):
+    alice.post("createRoom", body).expect(status, errcode)
+    assert bool(alice.get("joined_rooms").ok()["joined_rooms"]) == (status == 200)
 
 
 def test_unknown_members_are_ignored(alice):
