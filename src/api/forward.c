@@ -12,10 +12,13 @@ enum {
 	PAUSE_MS = 100,     /* until the same process is tried again */
 };
 
+/* Those whose first parameter names a delayed event, which goes into its room: sent now, perhaps. */
+static const char *const delayed_writes[] = {"sendDelayedEvent", "updateDelayedEvent"};
+
 /* The operations that build events on the head of the room that the first parameter of the path names. */
 static const char *const room_writes[] = {
     "sendMessage", "setRoomStateWithKey", "redactEvent", "joinRoom", "joinRoomById", "knockRoom", "leaveRoom",
-    "inviteUser", "kick", "ban", "unban", "upgradeRoom", "deleteRoomAlias",
+    "inviteUser", "kick", "ban", "unban", "upgradeRoom", "deleteRoomAlias", "scheduleDelayedEvent",
 };
 
 /* While a call is under way the request is held, and all of this is the link's. */
@@ -28,24 +31,38 @@ struct forward {
 	bool pausing;               /* until the next try */
 };
 
-static bool is_room_write(const struct endpoint *endpoint)
+static bool is_one_of(const struct endpoint *endpoint, const char *const *operations, size_t count)
 {
-	for (size_t i = 0; i < COUNT_OF(room_writes); i++)
-		if (strcmp(endpoint->operation, room_writes[i]) == 0)
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(endpoint->operation, operations[i]) == 0)
 			return true;
 	return false;
 }
 
-/* An alias that is not known is the handler's to refuse: false. */
+static bool is_room_write(const struct endpoint *endpoint)
+{
+	return is_one_of(endpoint, room_writes, COUNT_OF(room_writes));
+}
+
+static bool is_delayed_write(const struct endpoint *endpoint)
+{
+	return is_one_of(endpoint, delayed_writes, COUNT_OF(delayed_writes));
+}
+
+/* What is not known is the handler's to refuse: false. */
 static enum rc room_of(struct exchange *x, str *ret_room_id, bool *ret_found)
 {
 	struct api_request *rq = &x->rq;
 	str param = rq->path_params[0];
 	*ret_room_id = param;
 	*ret_found = true;
-	if (!str_starts(param, STR("#")))
+	enum rc rc;
+	if (is_delayed_write(rq->endpoint))
+		rc = delayed_room(rq->ctx->delayed, rq->arena, param, ret_room_id);
+	else if (str_starts(param, STR("#")))
+		rc = room_resolve(rq->ctx->rooms, rq->arena, param, ret_room_id, NULL);
+	else
 		return RC_OK;
-	enum rc rc = room_resolve(rq->ctx->rooms, rq->arena, param, ret_room_id, NULL);
 	*ret_found = rc == RC_OK;
 	return rc == RC_UNAVAILABLE || rc == RC_NOMEM ? rc : RC_OK;
 }
@@ -116,8 +133,10 @@ static enum rc forward_start(struct exchange *x, bool *ret_forwarded)
 enum rc forward_try(struct exchange *x, bool *ret_forwarded)
 {
 	*ret_forwarded = false;
+	const struct endpoint *endpoint = x->rq.endpoint;
+	bool writes = x->rq.ctx->cluster && (is_room_write(endpoint) || is_delayed_write(endpoint));
 	/* From another process, which may have been wrong about us: it is run here in any case. */
-	if (!x->rq.ctx->cluster || !is_room_write(x->rq.endpoint) || http_is_injected(x->rq.http))
+	if (!writes || http_is_injected(x->rq.http))
 		return RC_OK;
 	return forward_start(x, ret_forwarded);
 }

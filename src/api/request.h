@@ -12,6 +12,7 @@
 #include "core/account/accounts.h"
 #include "core/account/turn.h"
 #include "core/deactivation/deactivation.h"
+#include "core/delayed/delayed.h"
 #include "core/keys/keys.h"
 #include "core/room/room.h"
 #include "core/sync/sync.h"
@@ -32,6 +33,7 @@ struct api_context {
 	struct syncs *syncs;
 	struct push *push;
 	struct deactivations *deactivations;
+	struct delayed *delayed;
 	struct notifier *notifier;
 	struct cluster *cluster;         /* NULL: there is one process */
 	struct link *link;               /* to the other processes, with a cluster */

@@ -15,6 +15,7 @@ enum {
 	HOUSE_ARENA_BYTES = 1024 * 1024,
 	SESSIONS_CACHED_MAX = 20000,
 	UIA_SESSIONS_MAX = 10000,
+	DELAYED_RETRY_MS = 1000,
 	UIA_SESSION_LIFE_MS = 15 * 60 * 1000,
 	TYPING_TIMEOUT_MAX_MS = 2 * 60 * 1000,
 };
@@ -182,6 +183,21 @@ static enum rc open_deactivations(struct house *house)
 	return deactivations_new(&config, &house->deactivations);
 }
 
+static enum rc open_delayed(struct house *house)
+{
+	const struct settings *settings = house->settings;
+	struct delayed_config config = {
+		.store = house->store,
+		.rooms = house->rooms,
+		.clock = &clock_system,
+		.rng = &rng_system,
+		.max_delay_ms = settings->delayed_events_max_delay_ms,
+		.max_scheduled = settings->delayed_events_max_scheduled,
+		.retry_ms = DELAYED_RETRY_MS,
+	};
+	return delayed_new(&config, &house->delayed);
+}
+
 /* A token set in the configuration is as good as one the administrator made. */
 static enum rc put_configured_token(struct txn_rw *txn, void *arg, struct fail *fail)
 {
@@ -210,6 +226,7 @@ enum rc house_open(struct house *house, const struct settings *settings, struct 
 	TRY(open_push(house));
 	TRY(open_syncs(house));
 	TRY(open_deactivations(house));
+	TRY(open_delayed(house));
 	if (settings->registration_token.n)
 		TRY(store_write(house->store, put_configured_token, UNCONST(struct settings *, settings), fail));
 	return RC_OK;
@@ -221,11 +238,12 @@ static bool on_settle(void *self, size_t slot)
 	return rooms_settle_slot(house->rooms, slot);
 }
 
-/* Slots that came to us may hold rooms to leave. */
+/* Slots that came to us may hold rooms to leave, or to send into. */
 static void on_cluster_change(void *self)
 {
 	const struct house *house = self;
 	deactivations_wake(house->deactivations);
+	delayed_wake(house->delayed);
 }
 
 static void on_fenced(void *self)
@@ -240,6 +258,7 @@ static void on_everything(struct house *house)
 	accounts_drop_all_sessions(house->accounts);
 	notify_all(house->notifier);
 	deactivations_wake(house->deactivations);
+	delayed_wake(house->delayed);
 	cluster_look(house->cluster);
 }
 
@@ -262,6 +281,9 @@ static void on_news(void *self, const struct news *news)
 		break;
 	case NEWS_DEPARTURES:
 		deactivations_wake(house->deactivations);
+		break;
+	case NEWS_DELAYED:
+		delayed_wake(house->delayed);
 		break;
 	case NEWS_PROCESSES:
 		cluster_look(house->cluster);
@@ -303,10 +325,12 @@ enum rc house_join(struct house *house, str address, str link, struct fail *fail
 void house_close(struct house *house)
 {
 	deactivations_stop(house->deactivations);
+	delayed_stop(house->delayed);
 	if (house->store)
 		store_unlisten(house->store);
 	cluster_stop(house->cluster);
 	deactivations_free(TAKE(house->deactivations));
+	delayed_free(TAKE(house->delayed));
 	syncs_free(TAKE(house->syncs));
 	store_close(TAKE(house->store)); /* after it no callback comes any more */
 	cluster_free(TAKE(house->cluster));

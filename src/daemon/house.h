@@ -9,6 +9,7 @@
 #include "core/account/accounts.h"
 #include "core/cluster/cluster.h"
 #include "core/deactivation/deactivation.h"
+#include "core/delayed/delayed.h"
 #include "core/keys/keys.h"
 #include "core/room/room.h"
 #include "core/sync/sync.h"
@@ -26,6 +27,7 @@ struct house {
 	struct push *push;
 	struct syncs *syncs;
 	struct deactivations *deactivations;
+	struct delayed *delayed;
 	struct cluster *cluster;           /* NULL on SQLite, and for subcommands */
 	bool is_fenced;                    /* atomic: another process has ended this one */
 };

@@ -43,6 +43,7 @@ static enum rc open_api(struct server *server, const struct settings *settings, 
 	    .syncs = house->syncs,
 	    .push = house->push,
 	    .deactivations = house->deactivations,
+	    .delayed = house->delayed,
 	    .notifier = house->notifier,
 	    .cluster = house->cluster,
 	    .store = house->store,
@@ -151,7 +152,8 @@ static enum rc open_all(struct server *server, const struct settings *settings, 
 	TRY(control_start(&server->house, &server->control, fail));
 	TRY(open_http(server, settings, fail));
 	TRY(join(server, settings, fail));
-	return deactivations_start(server->house.deactivations);
+	TRY(deactivations_start(server->house.deactivations));
+	return delayed_start(server->house.delayed);
 }
 
 /* The reverse of open_all(); accepts what is half open. */
@@ -161,6 +163,7 @@ static void close_all(struct server *server)
 	if (server->http)
 		http_server_stop(server->http, server->house.is_fenced ? 0 : STOP_GRACE_MS);
 	deactivations_stop(server->house.deactivations);
+	delayed_stop(server->house.delayed);
 	link_free(TAKE(server->link));
 	http_server_free(TAKE(server->http));
 	house_close(&server->house);

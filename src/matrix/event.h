@@ -133,6 +133,7 @@ MUST_CHECK enum rc event_redact(struct arena *arena, const struct room_version *
 struct event_unsigned {
 	int64_t age_ms;           /* negative: left out */
 	str transaction_id;       /* for the device that sent it */
+	str delay_id;             /* of a delayed event (MSC4140), for its sender */
 	str prev_content;         /* JSON object */
 	str replaces_state;       /* event id */
 	str redacted_because;     /* JSON of the redaction in the form for clients */

@@ -77,6 +77,7 @@ static void put_unsigned(struct buf *buf, const struct event_unsigned *data)
 	}
 	put_raw(buf, STR("m.relations"), data->relations);
 	put_text(buf, STR("membership"), data->membership);
+	put_text(buf, STR("org.matrix.msc4140.delay_id"), data->delay_id);
 	put_raw(buf, STR("prev_content"), data->prev_content);
 	put_text(buf, STR("prev_sender"), data->prev_sender);
 	put_raw(buf, STR("redacted_because"), data->redacted_because);

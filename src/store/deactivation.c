@@ -1,6 +1,7 @@
 #include "store/deactivation_int.h"
 
 #include "base/fault.h"
+#include "store/delayed_events.h"
 #include "store/directory_int.h"
 #include "store/key_backup.h"
 #include "store/keys.h"
@@ -40,6 +41,7 @@ static enum rc belongings_delete(struct txn_rw *txn, int64_t user)
 	FAULT("deactivation.accept.credentials");
 	TRY(key_backup_delete_all(txn, user));
 	TRY(RUN(txn, uia_drop_of_user, I(user)));
+	TRY(delayed_events_delete_all(txn, user));
 	TRY(RUN(txn, account_data_delete, I(user)));
 	TRY(RUN(txn, receipts_delete, I(user)));
 	TRY(RUN(txn, ignored_users_delete, I(user)));

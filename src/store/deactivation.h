@@ -31,7 +31,8 @@ struct deactivation {
 
 /*
  * All of it or nothing: flag and generation, password, devices, access and refresh tokens, pushers, third-party ids,
- * account data, filters, sessions of authentication, key backups (and the profile, if erase), the job, one row a room that the user is joined to,
+ * account data, filters, sessions of authentication, key backups, delayed events (and the profile, if erase), the job, one row
+ * a room that the user is joined to,
  * invited to or knocking on. `*ret_new` is false when the account was deactivated before (then only `erase` may be upgraded).
  * RC_NOT_FOUND: no such account.
  */

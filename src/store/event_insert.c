@@ -168,15 +168,17 @@ static enum rc event_write(
 		return RUN(txn, event_place, pos, snapshot, before, current, I(at->replaced),
 		    I(standing), I(at->event));
 	bool has_txn = in->txn_device != 0;
+	str name = has_txn ? in->txn_id : in->delay_id;
+	struct arg names = T_OR_NULL(has_txn || name.n > 0, name);
 	if (is_message_at_head(in))
 		return RUN(txn, message_add, I(at->event), I(in->room), pos, I(standing),
 		    I(in->sender), I(in->ts_ms), I(at->type), I_OR_NULL(has_txn, in->txn_device),
-		    T_OR_NULL(has_txn, in->txn_id), T(in->event_id),
+		    names, T(in->event_id),
 		    B(in->canonical.p, in->canonical.n));
 	return RUN(txn, event_add, I(at->event), I(in->room), pos, snapshot, before, current,
 	    I(at->replaced), I(standing), I(in->sender), I(in->ts_ms), I(at->type),
 	    I_OR_NULL(in->is_state, at->key), I_OR_NULL(has_txn, in->txn_device),
-	    T_OR_NULL(has_txn, in->txn_id), T(in->event_id), B(in->canonical.p, in->canonical.n));
+	    names, T(in->event_id), B(in->canonical.p, in->canonical.n));
 }
 
 static enum rc place(struct txn_rw *txn, const struct event_insert *in, struct placing *at)

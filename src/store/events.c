@@ -6,6 +6,8 @@
 
 static struct event_row event_row(const struct query *q, struct arena *arena)
 {
+	int64_t txn_device = col_i64(q, 17);
+	str name = col_dup(q, 16, arena);
 	return (struct event_row){
 	    .event = col_i64(q, 0),
 	    .room = col_i64(q, 1),
@@ -23,8 +25,9 @@ static struct event_row event_row(const struct query *q, struct arena *arena)
 	    .type = col_dup(q, 13, arena),
 	    .is_state = col_i64(q, 14) != 0,
 	    .state_key = col_dup(q, 15, arena),
-	    .txn_id = col_dup(q, 16, arena),
-	    .txn_device = col_i64(q, 17),
+	    .txn_id = txn_device ? name : STR_EMPTY,
+	    .txn_device = txn_device,
+	    .delay_id = txn_device ? STR_EMPTY : name,
 	    .canonical = col_dup(q, 18, arena),
 	};
 }

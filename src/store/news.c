@@ -27,6 +27,7 @@ static const char letters[] = {
     [NEWS_USER] = 'u',
     [NEWS_SESSIONS] = 's',
     [NEWS_DEPARTURES] = 'd',
+    [NEWS_DELAYED] = 'l',
     [NEWS_PROCESSES] = 'p',
     [NEWS_TYPING] = 't',
 };

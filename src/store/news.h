@@ -13,6 +13,7 @@ enum news_kind {
 	NEWS_USER,        /* account data, membership: what one user's /sync shows */
 	NEWS_SESSIONS,    /* tokens, devices or the account of a user changed */
 	NEWS_DEPARTURES,  /* rooms are to be left; id 0 */
+	NEWS_DELAYED,     /* there is another delayed event; id 0 */
 	NEWS_PROCESSES,   /* processes or their slots changed; id 0 */
 	NEWS_TYPING,      /* `text` says who types in a room: see core/sync */
 };

@@ -59,6 +59,7 @@ struct event_row {
 	bool is_state;
 	str state_key;
 	str txn_id;                /* with txn_device: who sent it under which transaction id; empty: none */
+	str delay_id;              /* of a delayed event of ours (delayed_events.h); empty: none */
 	int64_t txn_device;
 	str canonical;             /* bytes (redacted ones, once redacted) */
 };
@@ -126,6 +127,7 @@ struct event_insert {
 	str txn_id;
 	struct relation_insert relation; /* `parent` empty: none */
 	bool is_foreign;              /* others may have referred to it before it came */
+	str delay_id;                 /* without txn_device; empty: none */
 	str redacts;                  /* event id in the same room to redact; empty: none */
 	str redacted_canonical;       /* what replaces its bytes */
 	struct member_changes *members; /* may be NULL */

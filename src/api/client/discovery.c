@@ -35,7 +35,7 @@ enum rc client_versions(struct api_request *rq)
 		json_put_comma(&body);
 		json_put_text(&body, str_of(versions[i]));
 	}
-	buf_printf(&body, "],\"unstable_features\":{\"org.matrix.msc3759\":%s}}",
+	buf_printf(&body, "],\"unstable_features\":{\"org.matrix.msc3759\":%s,\"org.matrix.msc4140\":true}}",
 	    rq->ctx->marker_advertised ? "true" : "false");
 	return api_answer_buf(rq, &body);
 }
@@ -108,6 +108,8 @@ enum rc client_capabilities(struct api_request *rq)
 	put_enabled(&body, "m.3pid_changes", false);
 	put_enabled(&body, "m.get_login_token", true);
 	put_enabled(&body, "m.forget_forced_upon_leave", false);
+	json_put_key(&body, STR("org.matrix.msc4140.delayed_events"));
+	delayed_limits_put(rq->ctx->delayed, &body);
 	buf_put(&body, STR("}}"));
 	return api_answer_buf(rq, &body);
 }

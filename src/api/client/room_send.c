@@ -1,6 +1,8 @@
 /* Sending: messages, state, redactions. The answer comes from the commit, not from this thread. */
 #include "api/endpoints.h"
 
+#include "api/client/delayed_events.h"
+
 enum { TXN_ID_MAX_BYTES = 255 };
 
 struct sending {
@@ -43,6 +45,29 @@ static enum rc sending_new(struct api_request *rq, str type, struct sending **re
 	return RC_OK;
 }
 
+/* An earlier form of MSC4140, which clients still use: what would be sent now is to be sent later. */
+static enum rc delay_read(struct api_request *rq, int64_t *ret_delay_ms)
+{
+	return api_query_integer(
+	    rq, STR("org.matrix.msc4140.delay"), 1, INT64_MAX, 0, ret_delay_ms);
+}
+
+static enum rc sending_delay(struct api_request *rq, const struct sending *sending, int64_t delay_ms)
+{
+	const struct room_send *send = &sending->send;
+	struct delay_wish wish = {
+	    .actor = send->actor,
+	    .room_id = send->room_id,
+	    .type = send->type,
+	    .is_state = send->is_state,
+	    .state_key = send->state_key,
+	    .content = send->content,
+	    .txn_id = send->txn_id,
+	    .delay_ms = delay_ms,
+	};
+	return delayed_event_answer(rq, &wish);
+}
+
 static enum rc sending_start(struct api_request *rq, struct sending *sending)
 {
 	struct rooms *rooms = rq->ctx->rooms;
@@ -63,19 +88,23 @@ static enum rc txn_id_read(struct api_request *rq, size_t param, struct sending 
 enum rc client_send_message(struct api_request *rq)
 {
 	struct sending *sending;
+	int64_t delay_ms;
+	TRY(delay_read(rq, &delay_ms));
 	TRY(sending_new(rq, rq->path_params[1], &sending));
 	TRY(txn_id_read(rq, 2, sending));
-	return sending_start(rq, sending);
+	return delay_ms ? sending_delay(rq, sending, delay_ms) : sending_start(rq, sending);
 }
 
 /* PUT /rooms/{roomId}/state/{eventType}/{stateKey} */
 enum rc client_set_state(struct api_request *rq)
 {
 	struct sending *sending;
+	int64_t delay_ms;
+	TRY(delay_read(rq, &delay_ms));
 	TRY(sending_new(rq, rq->path_params[1], &sending));
 	sending->send.is_state = true;
 	sending->send.state_key = rq->path_params[2];
-	return sending_start(rq, sending);
+	return delay_ms ? sending_delay(rq, sending, delay_ms) : sending_start(rq, sending);
 }
 
 /* PUT /rooms/{roomId}/redact/{eventId}/{txnId} */

@@ -152,6 +152,8 @@ static enum rc unsigned_read(struct txn_ro *txn, struct arena *arena,
 	data->age_ms = age_of(event, reader->now_ms);
 	if (reader->device != 0 && reader->device == event->txn_device)
 		data->transaction_id = event->txn_id;
+	if (reader->view->viewer == event->sender)
+		data->delay_id = event->delay_id;
 	TRY(viewer_membership_at(txn, arena, reader->view, event, &membership));
 	data->membership =
 	    membership == MEMBERSHIP_NONE ? STR("leave") : membership_text(membership);

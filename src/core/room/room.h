@@ -61,6 +61,15 @@ struct actor {
 };
 
 /*
+ * What is to happen in the transaction of an event, or in one of its own where there is nothing to send. Reasons to run it
+ * again are those of write_fn. A failure fails the event.
+ */
+struct write_along {
+	enum rc (*run)(struct txn_rw *txn, void *self, str event_id, struct fail *fail); /* NULL: nothing */
+	void *self;
+};
+
+/*
  * Sends one event; `done` is called exactly once, after the commit or with the failure (any thread; be short).
  * Embedded in the caller's object (usually in the request's arena), which must live until then.
  */
@@ -73,6 +82,8 @@ struct room_send {
 	str state_key;
 	str content;               /* JSON object */
 	str txn_id;                /* empty: none */
+	str delay_id;              /* of a delayed event; empty: it is none */
+	struct write_along along;
 	str redacts;               /* event id; for m.room.redaction */
 	int64_t origin_server_ts;  /* 0: now */
 	void (*done)(struct room_send *send, enum rc rc);

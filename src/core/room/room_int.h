@@ -197,20 +197,12 @@ struct event_request {
 	str content;                  /* JSON object */
 	json parsed;                  /* the same, or NULL: build_event() parses it */
 	str txn_id;
+	str delay_id;                 /* of a delayed event; empty: it is none */
 	str redacts;
 	int64_t origin_server_ts;     /* 0: now */
 };
 /* Builds and judges. RC_FORBIDDEN with the rule's sentence when the auth rules refuse. */
 MUST_CHECK enum rc build_event(struct build *build, const struct event_request *request, struct event *ret_event);
-
-/*
- * What is to happen in the transaction of an event, or in one of its own where there is nothing to send. Reasons to run it
- * again are those of write_fn. A failure fails the event.
- */
-struct write_along {
-	enum rc (*run)(struct txn_rw *txn, void *self, str event_id, struct fail *fail); /* NULL: nothing */
-	void *self;
-};
 
 /* write.c: one event on its way to the disk. */
 struct room_write {

@@ -344,6 +344,7 @@ static void send_fill(struct event_op *op, struct rooms *rooms, struct room_send
 		.room_id = send->room_id,
 		.arena = send->arena,
 		.fail = send->fail,
+		.along = send->along,
 		.want = {
 			.actor = send->actor,
 			.type = send->type,
@@ -351,6 +352,7 @@ static void send_fill(struct event_op *op, struct rooms *rooms, struct room_send
 			.state_key = send->state_key,
 			.content = send->content,
 			.txn_id = send->txn_id,
+			.delay_id = send->delay_id,
 			.redacts = send->redacts,
 			.origin_server_ts = send->origin_server_ts,
 		},

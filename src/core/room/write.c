@@ -124,6 +124,7 @@ void write_fill(struct room_write *write, const struct build *build, const struc
 	insert->replaced_head_count = build->replaced_count;
 	insert->txn_device = request->txn_id.n ? request->actor.device : 0;
 	insert->txn_id = request->actor.device ? request->txn_id : STR_EMPTY;
+	insert->delay_id = request->delay_id;
 	if (insert->membership != MEMBERSHIP_NONE)
 		write->step = (struct membership_step){insert->membership, insert->sender, insert->generation,
 		                                       insert->member_user_id};

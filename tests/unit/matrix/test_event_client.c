@@ -131,6 +131,7 @@ static void unsigned_data(void **state)
 	const struct event_unsigned all = {
 		.age_ms = 0,
 		.transaction_id = STR("t\"\n"),
+		.delay_id = STR("d"),
 		.prev_content = STR("{\"membership\":\"invite\"}"),
 		.replaces_state = STR("$old"),
 		.redacted_because = STR("{\"type\":\"m.room.redaction\"}"),
@@ -139,7 +140,8 @@ static void unsigned_data(void **state)
 	};
 	assert_str(unsigned_part(&none), STR("{}"));
 	assert_str(unsigned_part(&all),
-	           STR("{\"age\":0,\"membership\":\"join\",\"prev_content\":{\"membership\":\"invite\"},"
+	           STR("{\"age\":0,\"membership\":\"join\",\"org.matrix.msc4140.delay_id\":\"d\","
+	               "\"prev_content\":{\"membership\":\"invite\"},"
 	               "\"prev_sender\":\"@c:d\",\"redacted_because\":{\"type\":\"m.room.redaction\"},"
 	               "\"replaces_state\":\"$old\",\"transaction_id\":\"t\\\"\\n\"}"));
 	assert_str(unsigned_part(NULL), STR("null"));
