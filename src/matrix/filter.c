@@ -132,3 +132,8 @@ bool filter_allows_event(const struct event_filter *section, str canonical)
 	return filter_allows(section, type, sender) &&
 	       (!section->has_contains_url || has_url(content) == section->contains_url);
 }
+
+bool filter_asks_for_children(const struct event_filter *section)
+{
+	return section && (section->related_by_rel_types.given || section->related_by_senders.given);
+}

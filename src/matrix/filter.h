@@ -35,6 +35,8 @@ struct event_filter {
 	bool lazy_load_members;
 	bool include_redundant_members;
 	bool unread_thread_notifications;
+	/* Only events that have a child of one of these types, by one of these users (MSC3440); for whoever knows children. */
+	struct filter_list related_by_rel_types, related_by_senders;
 };
 
 struct room_filter {
@@ -71,6 +73,9 @@ bool filter_allows(const struct event_filter *section, str type, str sender);
 
 /* Whether a room event passes, by its canonical bytes: type, sender, content's url. Rooms are asked for above. */
 bool filter_allows_event(const struct event_filter *section, str canonical);
+
+/* Whether it says something of an event's children, which filter_allows_event() knows nothing of. `section` may be NULL. */
+bool filter_asks_for_children(const struct event_filter *section);
 
 /*
  * Appends an event in the form for clients (compact JSON) with what event_fields names and nothing else. Not to be called

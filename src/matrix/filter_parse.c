@@ -58,6 +58,8 @@ struct entry_kind {
 
 static const struct entry_kind types = {
     is_type, FILTER_LIST_MAX, "a list of event types of at most 255 bytes"};
+static const struct entry_kind rel_types = {
+    is_type, FILTER_LIST_MAX, "a list of relationship types of at most 255 bytes"};
 static const struct entry_kind fields = {
     is_field, FILTER_FIELDS_MAX, "a list of paths of at most 1024 bytes"};
 static const struct entry_kind users = {is_user_id, FILTER_LIST_MAX, "a list of user IDs"};
@@ -119,6 +121,8 @@ static enum rc read_event_filter(const struct reader *r, bool of_rooms, struct e
 		return RC_OK;
 	TRY(read_list(r, "rooms", &rooms, &section->rooms));
 	TRY(read_list(r, "not_rooms", &rooms, &section->not_rooms));
+	TRY(read_list(r, "related_by_rel_types", &rel_types, &section->related_by_rel_types));
+	TRY(read_list(r, "related_by_senders", &users, &section->related_by_senders));
 	return read_flags(r, section);
 }
 

@@ -140,6 +140,42 @@ enum rc replacements_of(struct txn_ro *txn, struct arena *arena, int64_t parent,
 	return event_page(&q, arena, limit, ret_events, ret_count, &more);
 }
 
+/* Those that no event ever had are left out. */
+static enum rc rel_types_find(
+    struct txn_ro *txn, struct arena *arena, const struct relation_choice *choice, str *ret_list)
+{
+	struct nids found = {0};
+	int64_t *list = arena_array(arena, int64_t, choice->rel_type_count + 1);
+	TRY(arena_status(arena));
+	for (size_t i = 0; choice->rel_types && i < choice->rel_type_count; i++) {
+		enum rc rc = rel_type_find(txn, choice->rel_types[i], &list[found.n]);
+		if (rc != RC_OK && rc != RC_NOT_FOUND)
+			return rc;
+		found.n += rc == RC_OK;
+	}
+	found.p = list;
+	return nids_text(arena, found, ret_list);
+}
+
+enum rc parents_with(struct txn_ro *txn, struct arena *arena, struct nids parents,
+    const struct relation_choice *choice, struct nids *ret_parents)
+{
+	str list, rel_types, senders;
+	int64_t *found = arena_array(arena, int64_t, parents.n);
+	size_t count = 0;
+	enum rc rc;
+	TRY(arena_status(arena));
+	TRY(nids_text(arena, parents, &list));
+	TRY(rel_types_find(txn, arena, choice, &rel_types));
+	TRY(nids_text(arena, choice->senders ? *choice->senders : (struct nids){0}, &senders));
+	struct query CLEANUP(query_close) q = QUERY(txn, parents_with, T(list),
+	    I(choice->rel_types != NULL), T(rel_types), I(choice->senders != NULL), T(senders));
+	while (count < parents.n && (rc = query_step(&q)) == RC_OK)
+		found[count++] = col_i64(&q, 0);
+	*ret_parents = (struct nids){found, count};
+	return count == parents.n || rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
 enum rc relation_is_child(struct txn_ro *txn, int64_t room, str event_id, bool *ret_is_child)
 {
 	int64_t one;

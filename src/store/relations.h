@@ -65,6 +65,16 @@ MUST_CHECK enum rc replacements_of(struct txn_ro *txn, struct arena *arena, int6
                                    const struct relation_scope *scope, size_t limit, struct event_row **ret_events,
                                    size_t *ret_count);
 
+/* A choice of children: NULL: any. */
+struct relation_choice {
+	const str *rel_types;
+	size_t rel_type_count;
+	const struct nids *senders;
+};
+/* Those of these events that have such a child, by nid. */
+MUST_CHECK enum rc parents_with(struct txn_ro *txn, struct arena *arena, struct nids parents,
+                                const struct relation_choice *choice, struct nids *ret_parents);
+
 /* Whether the event is a child of another. False also for one that is not known in the room. */
 MUST_CHECK enum rc relation_is_child(struct txn_ro *txn, int64_t room, str event_id, bool *ret_is_child);
 /* The children that one user sent, of one type, oldest first. */

@@ -63,7 +63,7 @@ static enum rc bundles_make(struct reading *r)
 }
 
 /* The parents with children of this type. */
-static struct nids parents_with(const struct reading *r, enum rel_type rel_type)
+static struct nids parents_having(const struct reading *r, enum rel_type rel_type)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < r->summary_count; i++)
@@ -105,7 +105,7 @@ static enum rc replacements_read(
 	struct relation_pair *pairs;
 	struct event_row *rows;
 	size_t count, row_count;
-	struct nids parents = parents_with(r, REL_REPLACE);
+	struct nids parents = parents_having(r, REL_REPLACE);
 	if (parents.n == 0)
 		return RC_OK;
 	TRY(relation_replacements(r->txn, r->arena, parents, &r->scope, &pairs, &count));
@@ -244,7 +244,7 @@ static enum rc threads_read(struct reading *r, const struct event_row *events, s
 	struct relation_pair *pairs;
 	struct event_row *rows;
 	size_t count, row_count;
-	struct nids parents = parents_with(r, REL_THREAD);
+	struct nids parents = parents_having(r, REL_THREAD);
 	if (parents.n == 0)
 		return RC_OK;
 	TRY(relation_thread_ends(r->txn, r->arena, parents, &r->scope, &pairs, &count));

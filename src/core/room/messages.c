@@ -3,6 +3,7 @@
 #include "core/room/bundles.h"
 #include "core/room/messages_int.h"
 #include "core/room/room_int.h"
+#include "store/relations.h"
 
 enum { PAGE_EVENTS = 100 };
 
@@ -62,6 +63,56 @@ static enum rc events_put(struct page *page, const struct event_row *events, siz
 	return RC_OK;
 }
 
+static enum rc users_known(struct txn_ro *txn, struct arena *arena, const struct filter_list *users,
+    struct nids *ret_users)
+{
+	int64_t *known = arena_array(arena, int64_t, users->count + 1);
+	size_t count = 0;
+	TRY(arena_status(arena));
+	for (size_t i = 0; i < users->count; i++) {
+		enum rc rc = user_nid_find(txn, users->entries[i], &known[count]);
+		if (rc != RC_OK && rc != RC_NOT_FOUND)
+			return rc;
+		count += rc == RC_OK;
+	}
+	*ret_users = (struct nids){known, count};
+	return RC_OK;
+}
+
+static bool contains(struct nids list, int64_t nid)
+{
+	for (size_t i = 0; i < list.n; i++)
+		if (list.p[i] == nid)
+			return true;
+	return false;
+}
+
+/* What the filter asks of an event's children. */
+static enum rc events_with_children(
+    struct page *page, const struct event_filter *filter, struct event_row *events, size_t *count)
+{
+	struct arena *arena = page->query->arena;
+	const struct filter_list *types = &filter->related_by_rel_types;
+	struct nids users, parents;
+	int64_t *list = arena_array(arena, int64_t, *count);
+	size_t kept = 0;
+	TRY(arena_status(arena));
+	TRY(users_known(page->txn, arena, &filter->related_by_senders, &users));
+	struct relation_choice choice = {
+	    .rel_types = types->given ? types->entries : NULL,
+	    .rel_type_count = types->count,
+	    .senders = filter->related_by_senders.given ? &users : NULL,
+	};
+	for (size_t i = 0; i < *count; i++)
+		list[i] = events[i].event;
+	TRY(parents_with(page->txn, arena, (struct nids){list, *count}, &choice, &parents));
+	for (size_t i = 0; i < *count; i++)
+		if (contains(parents, events[i].event))
+			events[kept++] = events[i];
+	*count = kept;
+	return RC_OK;
+}
+
 static enum rc events_take(struct page *page)
 {
 	const struct messages_wish *wish = page->wish;
@@ -74,6 +125,8 @@ static enum rc events_take(struct page *page)
 		                   wish->backwards, want, &events, &count, &page->more));
 		for (size_t i = 0; i < count; i++)
 			TRY(event_take(page, &events[i], events, &kept));
+		if (kept > 0 && filter_asks_for_children(wish->filter))
+			TRY(events_with_children(page, wish->filter, events, &kept));
 		TRY(events_put(page, events, kept));
 		if (wish->backwards)
 			page->high = page->end_pos;

@@ -103,6 +103,10 @@ static void bad_filters(void **state)
 		{"{\"room\":{\"state\":{\"include_redundant_members\":1}}}", RC_BAD_JSON,
 	         "room.state.include_redundant_members"},
 		{"{\"room\":{\"timeline\":{\"contains_url\":null}}}", RC_BAD_JSON, "room.timeline.contains_url"},
+		{"{\"room\":{\"timeline\":{\"related_by_senders\":[\"a\"]}}}", RC_INVALID_PARAM,
+		 "room.timeline.related_by_senders"},
+		{"{\"room\":{\"timeline\":{\"related_by_rel_types\":[1]}}}", RC_BAD_JSON,
+		 "room.timeline.related_by_rel_types"},
 		{"{\"room\":{\"timeline\":{\"unread_thread_notifications\":0}}}", RC_BAD_JSON,
 	         "room.timeline.unread_thread_notifications"},
 		{"{\"event_fields\":\"type\"}", RC_BAD_JSON, "event_fields"},
@@ -273,6 +277,21 @@ static void fields_of_events(void **state)
 #undef WHOLE
 }
 
+static void children_are_asked_for(void **state)
+{
+	(void)state;
+	struct event_filter section;
+	assert_false(filter_asks_for_children(NULL));
+	assert_rc(filter_parse_room_event(&arena, STR("{}"), &section, NULL), RC_OK);
+	assert_false(filter_asks_for_children(&section));
+	assert_rc(filter_parse_room_event(&arena, STR("{\"related_by_rel_types\":[\"m.thread\"]}"), &section, NULL),
+	    RC_OK);
+	assert_true(filter_asks_for_children(&section));
+	assert_str(section.related_by_rel_types.entries[0], STR("m.thread"));
+	assert_rc(filter_parse_room_event(&arena, STR("{\"related_by_senders\":[]}"), &section, NULL), RC_OK);
+	assert_true(filter_asks_for_children(&section));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +303,7 @@ int main(void)
 	    cmocka_unit_test(wildcards),
 	    cmocka_unit_test(events),
 	    cmocka_unit_test(rooms),
+	    cmocka_unit_test(children_are_asked_for),
 	    cmocka_unit_test(without_memory),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

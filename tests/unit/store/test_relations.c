@@ -435,6 +435,46 @@ static void children_by_one_sender(void **state)
 	assert_int_equal(count, 0);
 }
 
+static void parents_of_chosen_children(void **state)
+{
+	struct fixture *f = *state;
+	int64_t user = fixture_user(f, "@a:x"), other = fixture_user(f, "@b:x"), room = fixture_room(f, "!a");
+	int64_t events[4];
+	for (size_t i = 0; i < COUNT_OF(events); i++)
+		events[i] = fixture_message(f, room, user);
+	child_of(f, events[0], (struct child){.rel_type = "m.thread", .sender = user});
+	child_of(f, events[1], (struct child){.rel_type = "org.example", .sender = other});
+	child_of(f, events[1], (struct child){.rel_type = "m.thread", .sender = other});
+	child_of(f, events[2], (struct child){.rel_type = "m.annotation", .sender = user});
+	const str one[] = {STR("m.thread")}, both[] = {STR("m.annotation"), STR("org.example")};
+	const str unheard[] = {STR("never.seen")};
+	const struct nids mine = {&user, 1}, nobody = {0};
+	const struct {
+		struct relation_choice choice;
+		const char *expected; /* indices */
+	} rows[] = {
+	    {{NULL, 0, NULL}, "012"},
+	    {{one, 1, NULL}, "01"},
+	    {{both, 2, NULL}, "12"},
+	    {{unheard, 1, NULL}, ""},
+	    {{one, 0, NULL}, ""},
+	    {{NULL, 0, &mine}, "02"},
+	    {{NULL, 0, &nobody}, ""},
+	    {{one, 1, &mine}, "0"},
+	    {{both, 2, &mine}, "2"},
+	};
+	for (size_t r = 0; r < COUNT_OF(rows); r++) {
+		struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
+		struct nids found;
+		assert_int_equal(parents_with(txn, &f->arena, (struct nids){events, COUNT_OF(events)},
+				     &rows[r].choice, &found),
+		    RC_OK);
+		assert_int_equal(found.n, strlen(rows[r].expected));
+		for (size_t i = 0; i < found.n; i++)
+			assert_int_equal(found.p[i], events[rows[r].expected[i] - '0']);
+	}
+}
+
 static void events_come_by_their_numbers(void **state)
 {
 	struct fixture *f = *state;
@@ -468,6 +508,7 @@ int main(void)
 	    TEST(threads_by_their_newest_event),
 	    TEST(a_redacted_child_is_none),
 	    TEST(children_by_one_sender),
+	    TEST(parents_of_chosen_children),
 	    TEST(events_come_by_their_numbers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

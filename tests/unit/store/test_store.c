@@ -550,6 +550,7 @@ static void no_statement_scans(void **state)
 	    {STMT_relation_thread_ends, "relations_parent"},
 	    {STMT_children_before, "relations_parent"},
 	    {STMT_family_before, "relations_parent"},
+	    {STMT_parents_with, "relations_parent"},
 	    {STMT_threads_of_room, "threads_room"},
 	    {STMT_threads_of_participant, "threads_room"},
 	    {STMT_receipts_of_user, "receipts_user"},
