@@ -202,3 +202,57 @@ def test_an_ended_account_knocks_no_more(alice, bob):
     ended.knock(other).expect(401, "M_UNKNOWN_TOKEN")
     alice.invite(room, bob.user_id).expect(403, "M_FORBIDDEN")
     assert membership(alice, other, bob.user_id) is None
+
+
+def test_a_forgotten_room_can_be_knocked_on(alice, bob):
+    room = door(alice)
+    bob.knock(room).ok()
+    bob.post(f"rooms/{quote(room)}/forget").expect(400, "M_UNKNOWN")
+    bob.leave(room).ok()
+    bob.post(f"rooms/{quote(room)}/forget").ok()
+    bob.knock(room).ok()
+    reader = Syncer(bob)
+    assert room in reader.step()["rooms"]["knock"]
+
+
+def test_knock_again_after_a_ban_is_lifted(alice, bob):
+    room = door(alice)
+    bob.knock(room).ok()
+    alice.ban(room, bob.user_id).ok()
+    bob.knock(room).expect(403, "M_FORBIDDEN")
+    alice.unban(room, bob.user_id).ok()
+    bob.knock(room).ok()
+    assert membership(alice, room, bob.user_id) == "knock"
+
+
+def test_a_knock_does_not_outlive_the_rule(alice, bob):
+    """Somebody who knocks may still be invited, or withdraw, when the room takes no knocks any more."""
+    room = door(alice)
+    bob.knock(room).ok()
+    alice.set_state(room, "m.room.join_rules", {"join_rule": "invite"}).ok()
+    assert membership(alice, room, bob.user_id) == "knock"
+    alice.invite(room, bob.user_id).ok()
+    bob.join(room).ok()
+
+
+def test_join_after_the_rule_became_public(alice, bob):
+    room = door(alice)
+    bob.knock(room).ok()
+    alice.set_state(room, "m.room.join_rules", {"join_rule": "public"}).ok()
+    bob.join(room).ok()
+    assert membership(alice, room, bob.user_id) == "join"
+
+
+@pytest.mark.parametrize("where, status, errcode", [
+    ("no room", 400, "M_INVALID_PARAM"), ("@bob:localhost", 400, "M_INVALID_PARAM"),
+    ("#unknown:localhost", 404, "M_NOT_FOUND"), ("!unknown:localhost", 404, "M_NOT_FOUND"),
+])
+def test_where_nobody_can_knock(bob, where, status, errcode):
+    bob.knock(where).expect(status, errcode)
+
+
+@pytest.mark.parametrize("body, errcode", [({"reason": 5}, "M_BAD_JSON"), ({"reason": []}, "M_BAD_JSON")])
+def test_bad_knocks(alice, bob, body, errcode):
+    room = door(alice)
+    bob.post(f"knock/{quote(room)}", body).expect(400, errcode)
+    assert membership(alice, room, bob.user_id) is None

@@ -141,6 +141,64 @@ def test_forget(alice, bob, room):
     bob.messages(room).ok()
 
 
+def remembered(client):
+    reader = Syncer(client, {"room": {"include_leave": True}})
+    reader.step()
+    return reader.membership
+
+
+def test_forgetting_again_and_what_was_never_there(alice, bob, room):
+    bob.post(path(room, "forget")).expect(400, "M_UNKNOWN")
+    bob.post(path("!unknown:localhost", "forget")).expect(400, "M_UNKNOWN")
+    bob.post(path("no room", "forget")).expect(400, "M_UNKNOWN")
+    bob.join(room).ok()
+    bob.leave(room).ok()
+    for _ in range(3):
+        assert bob.post(path(room, "forget")).ok().json == {}
+    assert room not in remembered(bob)
+    bob.anonymous().post(path(room, "forget")).expect(401, "M_MISSING_TOKEN")
+
+
+def test_a_forgotten_room_stays_forgotten(alice, bob, room):
+    """Until the user comes back, is invited or knocks; whatever others do meanwhile."""
+    bob.join(room).ok()
+    bob.leave(room).ok()
+    bob.post(path(room, "forget")).ok()
+    alice.ban(room, bob.user_id).ok()
+    assert room not in remembered(bob)
+    alice.unban(room, bob.user_id).ok()
+    assert room not in remembered(bob)
+    bob.messages(room).expect(403, "M_FORBIDDEN")
+    alice.invite(room, bob.user_id).ok()
+    assert remembered(bob)[room] == "invite"
+    bob.post(path(room, "forget")).expect(400, "M_UNKNOWN")
+    bob.leave(room).ok()
+    assert remembered(bob)[room] == "leave"
+    bob.post(path(room, "forget")).ok()
+    bob.join(room).ok()
+    assert remembered(bob)[room] == "join"
+
+
+def test_forgetting_a_ban_and_a_kick(alice, bob, room):
+    for verb in (alice.kick, alice.ban):
+        bob.join(room).ok()
+        verb(room, bob.user_id).ok()
+        bob.post(path(room, "forget")).ok()
+        bob.messages(room).expect(403, "M_FORBIDDEN")
+        assert room not in remembered(bob)
+    bob.join(room).expect(403, "M_FORBIDDEN")
+
+
+def test_forgetting_a_refused_invite(alice, bob, private):
+    alice.invite(private, bob.user_id).ok()
+    bob.post(path(private, "forget")).expect(400, "M_UNKNOWN")
+    bob.leave(private).ok()
+    bob.post(path(private, "forget")).ok()
+    assert private not in remembered(bob)
+    alice.invite(private, bob.user_id).ok()
+    assert remembered(bob)[private] == "invite"
+
+
 def test_kick(alice, bob, room):
     bob.join(room).ok()
     alice.kick(room, bob.user_id, reason="noise").ok()
