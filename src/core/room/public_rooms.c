@@ -135,7 +135,8 @@ static struct listed_place place_of(const struct room_card *card)
 static void tokens_put(struct buf *out, const struct page *page, struct listed_place began)
 {
 	bool backwards = page->walk.backwards, is_first = began.joined == INT64_MAX;
-	struct listed_place far = began, near = began;
+	/* Where nothing is left on this side, all the rest is on the other. */
+	struct listed_place far = began, near = backwards ? LISTED_FIRST : (struct listed_place){0};
 	if (page->count > 0) {
 		near = place_of(&page->cards[0]);
 		far = place_of(&page->cards[page->count - 1]);

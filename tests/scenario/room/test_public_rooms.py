@@ -120,6 +120,23 @@ def test_paging(world):
     assert ids(query(owner, limit=2, since=first["next_batch"])) == order[2:4]
 
 
+def test_pages_beyond_the_ends(world):
+    """Tokens whose neighbours are gone meanwhile still lead back to what is there."""
+    owner, make = world
+    made = [make(name=str(n)) for n in range(3)]
+    order = ids(listing(owner))
+    assert set(order) == set(made)
+    second = listing(owner, limit=1, since=listing(owner, limit=1)["next_batch"])
+    owner.put(f"directory/list/room/{quote(order[0])}", {"visibility": "private"}).ok()
+    before = listing(owner, since=second["prev_batch"])
+    assert ids(before) == [] and "prev_batch" not in before.json
+    assert ids(listing(owner, since=before["next_batch"])) == order[1:]
+    owner.put(f"directory/list/room/{quote(order[2])}", {"visibility": "private"}).ok()
+    after = listing(owner, since=second["next_batch"])
+    assert ids(after) == [] and "next_batch" not in after.json
+    assert ids(listing(owner, since=after["prev_batch"])) == order[1:2]
+
+
 def test_paging_of_a_search(world):
     owner, make = world
     for n in range(6):
