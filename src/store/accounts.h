@@ -69,7 +69,8 @@ MUST_CHECK enum rc device_set_display_name(
 MUST_CHECK enum rc device_set_seen(struct txn_rw *txn, int64_t device, int64_t now_ms, str ip);
 /* With its tokens, keys and messages; a device that had keys changes its user's list of devices (keys.h). */
 MUST_CHECK enum rc device_delete(struct txn_rw *txn, int64_t device);
-MUST_CHECK enum rc device_delete_all(struct txn_rw *txn, int64_t user, int64_t except_device); /* 0: no exception */
+/* `except_device` 0: no exception. A dehydrated device stays: it is there for the time without others. */
+MUST_CHECK enum rc device_delete_all(struct txn_rw *txn, int64_t user, int64_t except_device);
 
 /* Who a token is. */
 struct session {

@@ -1,6 +1,7 @@
 #include "store/deactivation_int.h"
 
 #include "base/fault.h"
+#include "store/dehydrated.h"
 #include "store/delayed_events.h"
 #include "store/directory_int.h"
 #include "store/key_backup.h"
@@ -36,6 +37,7 @@ static enum rc belongings_delete(struct txn_rw *txn, int64_t user)
 	if (keys)
 		TRY(device_list_change(txn, user));
 	TRY(key_signatures_delete(txn, user));
+	TRY(dehydrated_forget(txn, user));
 	TRY(device_delete_all(txn, user, 0));
 	TRY(to_device_scope_delete(txn, -user));
 	FAULT("deactivation.accept.credentials");

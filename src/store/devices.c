@@ -114,6 +114,7 @@ enum rc device_delete(struct txn_rw *txn, int64_t device)
 	FAULT("device.delete.keys");
 	TRY(RUN(txn, device_delete_messages, I(device)));
 	TRY(RUN(txn, device_delete_txns, I(device)));
+	TRY(RUN(txn, device_delete_dehydrated, I(device)));
 	return RUN(txn, device_delete, I(device));
 }
 

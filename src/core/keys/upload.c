@@ -1,5 +1,4 @@
 /* Upload of a device's own keys. */
-#include "core/keys/key_form.h"
 #include "core/keys/keys_int.h"
 
 #include "base/fault.h"
@@ -10,24 +9,6 @@
 #include <string.h>
 
 enum { COUNTS_MAX_BYTES = 8 * 1024 };
-
-struct fallback {
-	str algorithm, key_id, key;
-};
-
-struct upload {
-	const struct session *session;
-	struct arena *arena;
-	bool has_device_keys;
-	struct key_parts device_keys;
-	struct one_time_key *otks;
-	size_t otk_count;
-	struct fallback *fallbacks;
-	size_t fallback_count;
-	/* Of the write, which may run again: */
-	struct buf counts;
-	bool list_changed;
-};
 
 /* ---- reading the request ---- */
 
@@ -77,11 +58,11 @@ static enum rc owner_check(json object, const char *member, str expected, struct
 		return fail_set(fail, RC_BAD_JSON, "device_keys: %s must be a string", member);
 	if (!str_eq(text, expected))
 		return fail_set(fail, RC_INVALID_PARAM,
-		    "device_keys: %s is not that of the access token", member);
+		    "device_keys: %s is not that of the device", member);
 	return RC_OK;
 }
 
-static enum rc device_keys_read(struct upload *upload, json object, struct fail *fail)
+static enum rc device_keys_read(struct key_upload *upload, json object, struct fail *fail)
 {
 	static const char *const required[] = {"algorithms", "keys", "signatures"};
 	const struct session *session = upload->session;
@@ -102,7 +83,7 @@ static enum rc device_keys_read(struct upload *upload, json object, struct fail 
 
 /* A text, or {"key": text, "signatures": …}. */
 static enum rc key_object_check(
-    struct upload *upload, const char *what, json key, struct fail *fail)
+    struct key_upload *upload, const char *what, json key, struct fail *fail)
 {
 	struct key_parts parts;
 	if (json_is_text(key))
@@ -118,8 +99,8 @@ static enum rc key_object_check(
 }
 
 /* One member of one_time_keys or fallback_keys. */
-static enum rc key_read(struct upload *upload, const char *what, str key_id, json key,
-    struct fallback *ret_key, struct fail *fail)
+static enum rc key_read(struct key_upload *upload, const char *what, str key_id, json key,
+    struct fallback_key *ret_key, struct fail *fail)
 {
 	struct buf text;
 	if (!key_id_parse(key_id, &ret_key->algorithm, &ret_key->key_id))
@@ -137,13 +118,13 @@ static enum rc key_read(struct upload *upload, const char *what, str key_id, jso
 	return rc;
 }
 
-static struct sha256 digest_of(struct arena *arena, const struct fallback *key)
+static struct sha256 digest_of(struct arena *arena, const struct fallback_key *key)
 {
 	return sha256(arena_printf(arena, "%.*s:%.*s %.*s", STR_ARG(key->algorithm),
 	    STR_ARG(key->key_id), STR_ARG(key->key)));
 }
 
-static enum rc otks_read(struct upload *upload, json keys, struct fail *fail)
+static enum rc otks_read(struct key_upload *upload, json keys, struct fail *fail)
 {
 	struct json_iter iter = json_iter(keys);
 	str key_id;
@@ -156,7 +137,7 @@ static enum rc otks_read(struct upload *upload, json keys, struct fail *fail)
 	upload->otks = arena_array(upload->arena, struct one_time_key, json_count(keys));
 	TRY(arena_status(upload->arena));
 	while (json_next(&iter, &key_id, &key)) {
-		struct fallback read;
+		struct fallback_key read;
 		TRY(key_read(upload, "one_time_keys", key_id, key, &read, fail));
 		upload->otks[upload->otk_count++] = (struct one_time_key){
 		    .algorithm = read.algorithm,
@@ -168,7 +149,7 @@ static enum rc otks_read(struct upload *upload, json keys, struct fail *fail)
 	return arena_status(upload->arena);
 }
 
-static enum rc fallbacks_read(struct upload *upload, json keys, struct fail *fail)
+static enum rc fallbacks_read(struct key_upload *upload, json keys, struct fail *fail)
 {
 	struct json_iter iter = json_iter(keys);
 	str key_id;
@@ -178,10 +159,10 @@ static enum rc fallbacks_read(struct upload *upload, json keys, struct fail *fai
 	if (json_count(keys) > OTK_ALGORITHMS_MAX)
 		return fail_set(fail, RC_INVALID_PARAM,
 		    "fallback_keys: a device may have at most %d", OTK_ALGORITHMS_MAX);
-	upload->fallbacks = arena_array(upload->arena, struct fallback, json_count(keys));
+	upload->fallbacks = arena_array(upload->arena, struct fallback_key, json_count(keys));
 	TRY(arena_status(upload->arena));
 	while (json_next(&iter, &key_id, &key)) {
-		struct fallback *fallback = &upload->fallbacks[upload->fallback_count];
+		struct fallback_key *fallback = &upload->fallbacks[upload->fallback_count];
 		TRY(key_read(upload, "fallback_keys", key_id, key, fallback, fail));
 		for (size_t i = 0; i < upload->fallback_count; i++)
 			if (str_eq(upload->fallbacks[i].algorithm, fallback->algorithm))
@@ -199,7 +180,7 @@ static bool is_given(json body, const char *name, json *ret_value)
 	return *ret_value && !json_is_null(*ret_value);
 }
 
-static enum rc upload_read(struct upload *upload, json body, struct fail *fail)
+enum rc key_upload_read(struct key_upload *upload, json body, struct fail *fail)
 {
 	json part;
 	if (is_given(body, "device_keys", &part))
@@ -233,7 +214,7 @@ static enum rc device_name_check(
 
 /* What others have said of the same keys is kept. */
 static enum rc device_keys_write(
-    struct txn_rw *txn, struct arena *scratch, struct upload *upload, struct fail *fail)
+    struct txn_rw *txn, struct arena *scratch, struct key_upload *upload, struct fail *fail)
 {
 	const struct session *session = upload->session;
 	struct public_key key = {.user = session->user,
@@ -310,7 +291,7 @@ static enum rc otk_is_new(
 }
 
 static enum rc otks_write(
-    struct txn_rw *txn, struct arena *scratch, struct upload *upload, struct fail *fail)
+    struct txn_rw *txn, struct arena *scratch, struct key_upload *upload, struct fail *fail)
 {
 	int64_t device = upload->session->device;
 	struct stock stock;
@@ -331,11 +312,11 @@ static enum rc otks_write(
 }
 
 static enum rc fallbacks_write(
-    struct txn_rw *txn, struct arena *scratch, struct upload *upload, struct fail *fail)
+    struct txn_rw *txn, struct arena *scratch, struct key_upload *upload, struct fail *fail)
 {
 	int64_t device = upload->session->device, count;
 	for (size_t i = 0; i < upload->fallback_count; i++) {
-		const struct fallback *fallback = &upload->fallbacks[i];
+		const struct fallback_key *fallback = &upload->fallbacks[i];
 		TRY(fallback_put(
 		    txn, scratch, device, fallback->algorithm, fallback->key_id, fallback->key));
 	}
@@ -347,7 +328,7 @@ static enum rc fallbacks_write(
 }
 
 static enum rc counts_put(
-    struct txn_ro *txn, struct arena *scratch, struct upload *upload, struct fail *fail)
+    struct txn_ro *txn, struct arena *scratch, struct key_upload *upload, struct fail *fail)
 {
 	struct otk_count *counts;
 	size_t count;
@@ -359,9 +340,8 @@ static enum rc counts_put(
 	return keys_put_counts(txn, scratch, upload->session->device, &upload->counts);
 }
 
-static enum rc write_upload(struct txn_rw *txn, void *arg, struct fail *fail)
+enum rc key_upload_write(struct txn_rw *txn, struct key_upload *upload, struct fail *fail)
 {
-	struct upload *upload = arg;
 	struct arena CLEANUP(arena_release) scratch;
 	arena_init(&scratch, KEYS_SCRATCH_BYTES);
 	upload->list_changed = false;
@@ -375,8 +355,13 @@ static enum rc write_upload(struct txn_rw *txn, void *arg, struct fail *fail)
 	return counts_put(txn_reading(txn), &scratch, upload, fail);
 }
 
+static enum rc write_upload(struct txn_rw *txn, void *arg, struct fail *fail)
+{
+	return key_upload_write(txn, arg, fail);
+}
+
 /* Clients ask for the counts by an upload of nothing. */
-static enum rc counts_read(struct keys *keys, struct upload *upload, struct fail *fail)
+static enum rc counts_read(struct keys *keys, struct key_upload *upload, struct fail *fail)
 {
 	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
 	TRY(txn_ro_begin(keys->config.store, &txn));
@@ -386,11 +371,11 @@ static enum rc counts_read(struct keys *keys, struct upload *upload, struct fail
 enum rc keys_upload(struct keys *keys, struct arena *arena, const struct session *session,
     json body, struct buf *out, struct fail *fail)
 {
-	struct upload upload = {.session = session, .arena = arena};
+	struct key_upload upload = {.session = session, .arena = arena};
 	if (session->device == 0)
 		return fail_set(
 		    fail, RC_FORBIDDEN, "This access token has no device, and keys are a device's");
-	TRY(upload_read(&upload, body, fail));
+	TRY(key_upload_read(&upload, body, fail));
 	if (upload.has_device_keys || upload.otk_count || upload.fallback_count)
 		TRY(store_write(keys->config.store, write_upload, &upload, fail));
 	else
