@@ -1,4 +1,5 @@
 #include "api/forward.h"
+#include "api/gate.h"
 
 #include "base/assert.h"
 #include "base/heap.h"
@@ -188,11 +189,13 @@ static enum rc authenticate(struct exchange *x)
 		return rq->endpoint->auth == AUTH_OPTIONAL ? RC_OK : RC_MISSING_TOKEN;
 	TRY(accounts_session(x->api->ctx->accounts, rq->arena, token, &rq->session, &rq->fail));
 	rq->has_session = true;
+	TRY(account_gate(rq, &rq->session, &rq->fail));
 	rq->actor = (struct actor){
 	    .user = rq->session.user,
 	    .generation = rq->session.generation,
 	    .device = rq->session.device,
 	    .user_id = rq->session.user_id,
+	    .is_suspended = rq->session.suspended,
 	};
 	return RC_OK;
 }
@@ -222,7 +225,8 @@ static enum rc authenticate_again(struct exchange *x)
 		return RC_OK;
 	arena_init(&scratch, SESSION_SCRATCH_BYTES);
 	TRY(token_of(rq, &token));
-	return accounts_session(x->api->ctx->accounts, &scratch, token, &session, &rq->fail);
+	TRY(accounts_session(x->api->ctx->accounts, &scratch, token, &session, &rq->fail));
+	return account_gate(rq, &session, &rq->fail);
 }
 
 /* By user, or by address where there is none. AUTH_NONE was counted at the head. */

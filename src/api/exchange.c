@@ -135,7 +135,7 @@ static str error_body(struct arena *arena, enum rc rc, const struct fail *fail)
 	if (rc == RC_WRONG_ROOM_KEYS_VERSION)
 		buf_printf(
 		    &body, ",\"current_version\":\"%lld\"", (long long)fail->current_version);
-	if (rc == RC_UNKNOWN_TOKEN && fail->soft_logout)
+	if ((rc == RC_UNKNOWN_TOKEN || rc == RC_USER_LOCKED) && fail->soft_logout)
 		buf_put(&body, STR(",\"soft_logout\":true"));
 	buf_putc(&body, '}');
 	return buf_finish(&body, &text) == RC_OK ? text : STR_EMPTY;

@@ -22,6 +22,8 @@ static enum rc account_row(const struct query *q, struct arena *arena, struct ac
 	    .password_phc = col_dup(q, 8, arena),
 	    .displayname = col_dup(q, 9, arena),
 	    .avatar_url = col_dup(q, 10, arena),
+	    .suspended = col_i64(q, 11) != 0,
+	    .locked = col_i64(q, 12) != 0,
 	};
 	TRY(arena_status(arena));
 	*ret_account = account;
@@ -119,6 +121,15 @@ enum rc account_set_admin(struct txn_rw *txn, int64_t user, bool admin)
 {
 	int64_t changes = 0;
 	enum rc rc = RUN_COUNTED(txn, &changes, account_set_admin, I(admin), I(user));
+	return changed(rc, changes);
+}
+
+enum rc account_set_flag(struct txn_rw *txn, int64_t user, enum account_flag flag, bool set)
+{
+	int64_t changes = 0;
+	enum rc rc = flag == ACCOUNT_SUSPENDED
+			 ? RUN_COUNTED(txn, &changes, account_set_suspended, I(set), I(user))
+			 : RUN_COUNTED(txn, &changes, account_set_locked, I(set), I(user));
 	return changed(rc, changes);
 }
 

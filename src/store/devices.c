@@ -162,6 +162,8 @@ static enum rc session_row(const struct query *q, struct arena *arena, struct se
 	    .kind = (enum account_kind)col_i64(q, 5),
 	    .user_id = col_dup(q, 6, arena),
 	    .device_id = col_dup(q, 7, arena),
+	    .suspended = col_i64(q, 10) != 0,
+	    .locked = col_i64(q, 11) != 0,
 	};
 	TRY(arena_status(arena));
 	*ret_session = session;

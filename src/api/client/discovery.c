@@ -110,6 +110,10 @@ enum rc client_capabilities(struct api_request *rq)
 	put_enabled(&body, "m.forget_forced_upon_leave", false);
 	json_put_key(&body, STR("org.matrix.msc4140.delayed_events"));
 	delayed_limits_put(rq->ctx->delayed, &body);
+	if (rq->session.admin) {
+		json_put_key(&body, STR("m.account_moderation"));
+		buf_put(&body, STR("{\"suspend\":true,\"lock\":true}"));
+	}
 	buf_put(&body, STR("}}"));
 	return api_answer_buf(rq, &body);
 }

@@ -66,7 +66,7 @@ struct login_result {
 	int64_t expires_in_ms;     /* 0: never */
 };
 
-/* POST /login with m.login.password. `user` is a localpart or a whole user ID. RC_FORBIDDEN, RC_USER_DEACTIVATED. */
+/* POST /login with m.login.password. `user` is a localpart or a whole user ID. RC_FORBIDDEN, RC_USER_DEACTIVATED, RC_USER_LOCKED. */
 MUST_CHECK enum rc accounts_login_password(struct accounts *accounts, struct arena *arena, str user, str password,
                                            const struct login_request *request, struct login_result *ret_result,
                                            struct fail *fail);

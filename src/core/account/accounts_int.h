@@ -45,6 +45,9 @@ MUST_CHECK enum rc tokens_issue(const struct accounts *accounts, struct arena *a
 
 struct login_result login_result_of(str user_id, str device_id, const struct issued_tokens *tokens);
 
+/* RC_USER_LOCKED, as a client must be told. */
+enum rc locked_refuse(struct fail *fail);
+
 /* RC_INVALID_PARAM: device_id or initial_device_display_name is too long. Draws a device id when there is none. */
 MUST_CHECK enum rc login_request_check(const struct accounts *accounts, struct arena *arena,
     const struct login_request *request, str *ret_device_id, struct fail *fail);

@@ -108,6 +108,13 @@ static enum rc password_refuse(
 	return fail_set(fail, RC_FORBIDDEN, "The user name or the password is wrong");
 }
 
+enum rc locked_refuse(struct fail *fail)
+{
+	if (fail)
+		fail->soft_logout = true;
+	return fail_set(fail, RC_USER_LOCKED, "This account has been locked");
+}
+
 struct login_write {
 	const struct account *account;
 	str device_id, device_display_name;
@@ -151,6 +158,8 @@ enum rc accounts_login_password(struct accounts *accounts, struct arena *arena, 
 		return password_refuse(accounts, arena, password, fail);
 	if (!password_verify(account.password_phc, password))
 		return fail_set(fail, RC_FORBIDDEN, "The user name or the password is wrong");
+	if (account.locked)
+		return locked_refuse(fail);
 
 	TRY(tokens_issue(accounts, arena, request->refresh_token, &tokens));
 	login.pair = &tokens.pair;
@@ -173,6 +182,8 @@ static enum rc write_refresh(struct txn_rw *txn, void *arg, struct fail *fail)
 	struct refresh_write *refresh = arg;
 	enum rc rc =
 	    token_refresh(txn, &refresh->old, refresh->pair, refresh->arena, &refresh->session);
+	if (rc == RC_OK && refresh->session.locked)
+		return locked_refuse(fail);
 	if (rc == RC_OK)
 		txn_tell(txn, NEWS_SESSIONS, refresh->session.user);
 	return rc == RC_UNKNOWN_TOKEN ? fail_set(fail, rc, "The refresh token is not known") : rc;

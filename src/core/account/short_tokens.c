@@ -97,6 +97,8 @@ static enum rc write_token_login(struct txn_rw *txn, void *arg, struct fail *fai
 		    fail, RC_FORBIDDEN, "The login token is not known, was used, or has expired");
 	TRY(rc);
 	TRY(account_get(txn_reading(txn), login->arena, user, &login->account));
+	if (login->account.locked)
+		return locked_refuse(fail);
 	txn_tell(txn, NEWS_SESSIONS, user); /* a device that was there loses its token */
 	TRY(device_put(txn, user, login->device_id, login->device_display_name, &device));
 	return token_put(txn, user, device, login->pair);

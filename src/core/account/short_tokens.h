@@ -18,7 +18,7 @@ enum {
 /* The caller has authenticated the user once more. RC_UNKNOWN_TOKEN: the account has ended. */
 MUST_CHECK enum rc accounts_login_token(struct accounts *accounts, struct arena *arena,
     const struct session *session, str *ret_token, struct fail *fail);
-/* POST /login with m.login.token. Each token once: RC_FORBIDDEN afterwards, and when it has expired or never was. */
+/* POST /login with m.login.token. Each token once: RC_FORBIDDEN afterwards, and when it has expired or never was; RC_USER_LOCKED. */
 MUST_CHECK enum rc accounts_login_by_token(struct accounts *accounts, struct arena *arena,
     str token, const struct login_request *request, struct login_result *ret_result,
     struct fail *fail);

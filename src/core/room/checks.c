@@ -98,6 +98,9 @@ static enum rc redaction_target(struct build *build, const struct event_request 
 		return fail_set(build->fail, RC_FORBIDDEN, "The create event of a room cannot be redacted");
 	if (ret_row->sender == request->actor.user)
 		return RC_OK;
+	if (request->actor.is_suspended)
+		return fail_set(build->fail, RC_USER_SUSPENDED,
+		    "An account that is suspended redacts its own events only");
 	struct power_levels levels = build_power_levels(build);
 	TRY(build->rc);
 	if (power_of_user(&levels, request->actor.user_id) < power_for_action(&levels, STR("redact")))

@@ -243,11 +243,13 @@ static enum rc something_moved(struct syncs *syncs, struct arena *scratch, const
                                const struct sync_mark *mark, bool *ret_moved)
 {
 	int64_t pos;
+	struct account account;
 	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
 	TRY(txn_ro_begin(syncs->config.store, &txn));
 	TRY(session_check(txn, scratch, session));
+	TRY(account_get(txn, scratch, session->user, &account));
 	TRY(txn_committed_pos(txn, &pos));
-	*ret_moved = pos != mark->pos || typing_serial(syncs->typing) != mark->typing_serial;
+	*ret_moved = pos != mark->pos || typing_serial(syncs->typing) != mark->typing_serial || account.locked;
 	return RC_OK;
 }
 
