@@ -109,8 +109,7 @@ static bool may_guest(const struct api_request *rq, unsigned allowed)
 	return (allowed & GUESTS) != 0;
 }
 
-enum rc account_gate(
-    const struct api_request *rq, const struct session *session, struct fail *fail)
+enum rc account_gate(const struct api_request *rq, const struct session *session, struct fail *fail)
 {
 	bool is_guest = session->kind == ACCOUNT_GUEST;
 	if (!session->locked && !session->suspended && !is_guest)

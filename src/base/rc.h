@@ -33,7 +33,8 @@ enum { FAIL_MESSAGE_MAX = 256 };
 struct fail {
 	enum rc rc;
 	int64_t retry_after_ms;         /* set with RC_LIMIT_EXCEEDED and RC_BUSY; 0: not given */
-	bool soft_logout;               /* set with RC_UNKNOWN_TOKEN when a refresh would help, and with RC_USER_LOCKED */
+	bool
+	    soft_logout; /* set with RC_UNKNOWN_TOKEN when a refresh would help, and with RC_USER_LOCKED */
 	int64_t current_version;        /* set with RC_WRONG_ROOM_KEYS_VERSION */
 	char message[FAIL_MESSAGE_MAX]; /* NUL-terminated UTF-8 sentence; empty: the default one */
 };

@@ -23,7 +23,7 @@ struct account {
 	enum account_kind kind;
 	bool admin;
 	bool erased;
-	bool suspended, locked;   /* by an administrator */
+	bool suspended, locked; /* by an administrator */
 	int64_t created_ms;
 	int64_t deactivated_ms;   /* wall ms; 0: active */
 	int64_t generation;       /* grows with every deactivation and reactivation; checked at commit */
@@ -41,7 +41,8 @@ MUST_CHECK enum rc account_exists_nocase(struct txn_ro *txn, str user_id, bool *
 MUST_CHECK enum rc account_set_password(struct txn_rw *txn, int64_t user, str password_phc);
 MUST_CHECK enum rc account_set_admin(struct txn_rw *txn, int64_t user, bool admin);
 enum account_flag { ACCOUNT_SUSPENDED, ACCOUNT_LOCKED };
-MUST_CHECK enum rc account_set_flag(struct txn_rw *txn, int64_t user, enum account_flag flag, bool set);
+MUST_CHECK enum rc account_set_flag(
+    struct txn_rw *txn, int64_t user, enum account_flag flag, bool set);
 MUST_CHECK enum rc account_set_displayname(struct txn_rw *txn, int64_t user, str displayname);
 MUST_CHECK enum rc account_set_avatar_url(struct txn_rw *txn, int64_t user, str avatar_url);
 /* RC_UNKNOWN_TOKEN unless the account is active and of this generation: the gate of every user's write. */

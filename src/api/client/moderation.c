@@ -1,9 +1,11 @@
-/* Client-Server API, "Server Administration": suspended and locked accounts. */
+/* Client-Server API, "Server Administration". */
 #include "core/account/moderation.h"
 
 #include "api/endpoints.h"
 
-enum { FLAG_ANSWER_MAX_BYTES = 64 };
+#include "core/account/whois.h"
+
+enum { FLAG_ANSWER_MAX_BYTES = 64, WHOIS_ANSWER_MAX_BYTES = 8 << 20 };
 
 static const char *const names[] = {
     [ACCOUNT_SUSPENDED] = "suspended",
@@ -21,8 +23,8 @@ static enum rc answer(struct api_request *rq, enum account_flag flag, bool set)
 static enum rc get(struct api_request *rq, enum account_flag flag)
 {
 	bool set = false;
-	TRY(moderation_get(rq->ctx->accounts, rq->arena, &rq->session, rq->path_params[0], flag, &set,
-	    &rq->fail));
+	TRY(moderation_get(
+	    rq->ctx->accounts, rq->arena, &rq->session, rq->path_params[0], flag, &set, &rq->fail));
 	return answer(rq, flag, set);
 }
 
@@ -31,8 +33,8 @@ static enum rc put(struct api_request *rq, enum account_flag flag)
 	bool set = false;
 	const struct field field = {names[flag], FIELD_BOOL, true, 0, 0, 0};
 	TRY(api_read_body(rq, &field, 1, &set));
-	TRY(moderation_set(rq->ctx->accounts, rq->arena, &rq->session, rq->path_params[0], flag, set,
-	    &rq->fail));
+	TRY(moderation_set(
+	    rq->ctx->accounts, rq->arena, &rq->session, rq->path_params[0], flag, set, &rq->fail));
 	return answer(rq, flag, set);
 }
 
@@ -54,4 +56,13 @@ enum rc client_locked(struct api_request *rq)
 enum rc client_set_locked(struct api_request *rq)
 {
 	return put(rq, ACCOUNT_LOCKED);
+}
+
+enum rc client_whois(struct api_request *rq)
+{
+	struct buf body;
+	buf_init(&body, rq->arena, WHOIS_ANSWER_MAX_BYTES);
+	TRY(whois_put(
+	    rq->ctx->accounts, rq->arena, &rq->session, rq->path_params[0], &body, &rq->fail));
+	return api_answer_buf(rq, &body);
 }

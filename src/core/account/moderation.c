@@ -11,8 +11,7 @@ static enum rc asker_check(
 	if (!session->admin)
 		return fail_set(
 		    fail, RC_FORBIDDEN, "Only an administrator of this server may do this");
-	if (!user_id_parse(user_id, &parts) ||
-	    !str_eq(parts.domain, accounts->config.server_name))
+	if (!user_id_parse(user_id, &parts) || !str_eq(parts.domain, accounts->config.server_name))
 		return fail_set(fail, RC_INVALID_PARAM, "This is no user ID of this server");
 	return RC_OK;
 }
@@ -25,8 +24,7 @@ static enum rc target_find(struct txn_ro *txn, struct arena *arena, const struct
 		return fail_set(fail, RC_NOT_FOUND, "There is no such account, or it has ended");
 	TRY(rc);
 	if (ret_account->admin && ret_account->user != session->user)
-		return fail_set(
-		    fail, RC_FORBIDDEN, "This is another administrator of this server");
+		return fail_set(fail, RC_FORBIDDEN, "This is another administrator of this server");
 	return RC_OK;
 }
 
@@ -58,8 +56,7 @@ static enum rc write_flag(struct txn_rw *txn, void *arg, struct fail *fail)
 	const struct session *session = write->session;
 	struct account account;
 	TRY(account_check_generation(txn_reading(txn), session->user, session->generation));
-	TRY(target_find(
-	    txn_reading(txn), write->arena, session, write->user_id, &account, fail));
+	TRY(target_find(txn_reading(txn), write->arena, session, write->user_id, &account, fail));
 	txn_tell(txn, NEWS_SESSIONS, account.user);
 	write->user = account.user;
 	return account_set_flag(txn, account.user, write->flag, write->set);

@@ -58,7 +58,7 @@ struct actor {
 	int64_t generation;  /* checked when the write commits */
 	int64_t device;      /* for transaction ids; 0: none */
 	str user_id;
-	bool is_suspended;   /* redacts nothing but their own events */
+	bool is_suspended; /* redacts nothing but their own events */
 };
 
 /*

@@ -250,3 +250,36 @@ def test_kept_over_a_restart(make_server):
     assert_locked(bob.whoami())
     lock(admin, bob, False)
     bob.set_profile("displayname", "x").expect(403, SUSPENDED)
+
+
+# Who is it?
+
+def whois(client, user_id):
+    return client.get(f"admin/whois/{quote(user_id)}")
+
+
+def test_whois(admin, alice, bob):
+    """By the user themselves and by administrators."""
+    phone = alice.login(device_id="PHONE")
+    for asker in (alice, phone, admin):
+        answer = whois(asker, alice.user_id).ok()
+        assert answer["user_id"] == alice.user_id
+        assert set(answer["devices"]) == {alice.device_id, "PHONE"}
+        for device in answer["devices"].values():
+            for connection in device["sessions"][0]["connections"]:
+                assert connection["ip"] == "127.0.0.1" and connection["last_seen"] > 0
+    for target in (alice.user_id, NOBODY, "nonsense"):
+        whois(bob, target).expect(403, "M_FORBIDDEN")
+
+
+@pytest.mark.parametrize("target,status,errcode", [
+    (NOBODY, 404, "M_NOT_FOUND"), ("nonsense", 400, "M_INVALID_PARAM"),
+    ("@far:elsewhere.example", 400, "M_INVALID_PARAM")])
+def test_whois_bad_input(admin, anonymous, target, status, errcode):
+    whois(admin, target).expect(status, errcode)
+    whois(anonymous, target).expect(401, "M_MISSING_TOKEN")
+
+
+def test_whois_after_the_end(admin, alice):
+    deactivate(alice).ok()
+    assert whois(admin, alice.user_id).ok()["devices"] == {}
