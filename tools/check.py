@@ -18,6 +18,7 @@ import tempfile
 import time
 import xml.etree.ElementTree
 
+import statements_used
 import with_postgres
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -151,10 +152,16 @@ def postgres(tally):
     """The tests that touch a database, on PostgreSQL. Several processes get a cluster of their own, which syncs to disk."""
     if not build("plain", tally):
         return
-    with with_postgres.Postgres() as cluster:
-        env = {"EXEUNT_TEST_DATABASE": cluster.conninfo()}
+    with with_postgres.Postgres() as cluster, tempfile.TemporaryDirectory() as folder:
+        trace = pathlib.Path(folder) / "statements"
+        env = {"EXEUNT_TEST_DATABASE": cluster.conninfo(), "EXEUNT_STATEMENTS_USED": str(trace),
+               "LD_PRELOAD": str(ROOT / "build" / "tests" / "tools" / "trace_prepares.so")}
         meson_tests("plain", tally, env, ["--suite", "store", "--suite", "core"])
         scenarios("plain", tally, env)
+        left = statements_used.unused(trace)
+        for name in left:
+            say(f"no test on PostgreSQL uses the statement {name}")
+        tally.add("statements used on PostgreSQL", len(statements_used.all_names()) - len(left), len(left))
 
 
 def sanitizers(tally):

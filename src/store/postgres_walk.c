@@ -55,8 +55,8 @@ static enum rc cursor_declare(struct postgres *pg, enum statement statement, con
 {
 	struct packed packed;
 	char sql[WALK_SQL_MAX_BYTES];
-	int n = snprintf(sql, sizeof sql, "DECLARE walk%u NO SCROLL CURSOR FOR %s", cursor,
-	    pg_statement_text(statement));
+	int n = snprintf(sql, sizeof sql, "DECLARE walk%u NO SCROLL CURSOR FOR /* %s */ %s", cursor,
+	    statement_texts[statement].name, pg_statement_text(statement));
 	ASSERT(n > 0 && n < (int)sizeof sql);
 	TRY(pg_args_pack(args, count, &packed));
 	return text_send(pg, statement, sql, &packed, count, false);

@@ -30,12 +30,11 @@ static void members_make(struct fixture *f, int count)
 {
 	char sql[1600];
 	accounts_make(f, count);
+	(void)fixture_room(f, "!r");
 	snprintf(sql, sizeof sql,
 	    "INSERT INTO types(type) VALUES('m.room.member');"
 	    "INSERT INTO state_keys(state_key) SELECT user_id FROM users;"
-	    "INSERT INTO rooms(room_id, slot, version, public_listed, head_event, joined, "
-	    "last_pos, snapshot)"
-	    " VALUES('!r', 1, '12', 0, %d, %d, %d, 0);"
+	    "UPDATE rooms SET head_event=%d, joined=%d, last_pos=%d;"
 	    "INSERT INTO events(nid, room, pos, snapshot, replaced, standing, sender, ts_ms, type, "
 	    "state_key, event_id,"
 	    " canonical) SELECT u.nid, r.nid, u.nid, 0, 0, 0, u.nid, 1, t.nid, k.nid, u.user_id,"
