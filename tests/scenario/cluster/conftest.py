@@ -38,11 +38,13 @@ def postgres():
 class Processes(list):
     """The processes of one server; `postgres` is the database below them."""
 
-    def __init__(self, folder, postgres, name):
+    def __init__(self, folder, postgres, name, options="", defaults=()):
         super().__init__()
         self.postgres = postgres
         self.database = name
-        postgres.sql(f"CREATE DATABASE {name}")
+        postgres.sql(f"CREATE DATABASE {name} {options}")
+        for default in defaults:
+            postgres.sql(f"ALTER DATABASE {name} SET {default}")
         for number in range(PROCESSES):
             process = Server(folder / f"process{number}", {
                 **SETTINGS, "database.postgres": postgres.conninfo(name),

@@ -3,7 +3,9 @@
 
 #include "store/store_int.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Written into rows of rooms: these values hold for ever. Made by another implementation of FNV-1a. */
 static void slots_of_rooms_never_change(void **state)
@@ -319,6 +321,70 @@ static void who_is_refused_holds_nobody_up(void **state)
 	    " WHERE a.state LIKE 'idle in transaction%' AND l.relation='numbers'::regclass"), 0);
 }
 
+/* ---- opening: PostgreSQL ---- */
+
+enum { OPENERS = 6 };
+
+struct opener {
+	struct store_config config;
+	char directory[256];
+	struct store *store;
+	struct fail fail;
+	enum rc rc;
+	thread thread;
+};
+
+static void *opener_run(void *arg)
+{
+	struct opener *opener = arg;
+	opener->rc = store_open(&opener->config, &opener->store, &opener->fail);
+	return NULL;
+}
+
+static void opener_end(struct opener *opener)
+{
+	char path[300];
+	store_close(opener->store);
+	snprintf(path, sizeof path, "%.260s/lock", opener->directory);
+	unlink(path);
+	assert_int_equal(rmdir(opener->directory), 0);
+}
+
+/* On an empty database, all at once: one makes the schema, and the others find it. */
+static void stores_that_open_together_make_one_schema(void **state)
+{
+	struct pair *pair = pair_of(state);
+	struct fixture *f = pair->f;
+	static struct opener openers[OPENERS];
+	other_close(&pair->other);
+	fixture_close(f);
+	fixture_sql(f, "DO $$ DECLARE name text; BEGIN FOR name IN SELECT tablename FROM pg_tables"
+		       " WHERE schemaname=current_schema() LOOP EXECUTE 'DROP TABLE ' || "
+		       "quote_ident(name); END LOOP;"
+		       " END $$");
+	for (int i = 0; i < OPENERS; i++) {
+		openers[i] = (struct opener){.config = fixture_config(f)};
+		snprintf(openers[i].directory, sizeof openers[i].directory, "%.200s/XXXXXX",
+		    f->directory);
+		assert_non_null(mkdtemp(openers[i].directory));
+		openers[i].config.directory = str_of(openers[i].directory);
+	}
+	for (int i = 0; i < OPENERS; i++)
+		assert_int_equal(
+		    thread_start(&openers[i].thread, "opener", opener_run, &openers[i]), RC_OK);
+	for (int i = 0; i < OPENERS; i++)
+		thread_join(openers[i].thread);
+	for (int i = 0; i < OPENERS; i++) {
+		if (openers[i].rc != RC_OK)
+			fail_msg("%s: %s", rc_name(openers[i].rc), openers[i].fail.message);
+		assert_true(str_eq(store_tag(openers[i].store), store_tag(openers[0].store)));
+		opener_end(&openers[i]);
+	}
+	assert_int_equal(other_number(f, "SELECT count(*) FROM numbers"), 1);
+	assert_int_equal(other_number(f, "SELECT count(*) - max(version) FROM schema_version"), 0);
+	fixture_open(f);
+}
+
 /* ---- what writers ask for when the answer to a commit is lost: PostgreSQL ---- */
 
 /* Of those that ended badly, once a day is over: not of one that lives, nor of one that may wake. */
@@ -379,6 +445,7 @@ int main(void)
 	    PAIR(the_end_of_another_is_no_matter),
 	    PAIR(a_store_of_no_process_has_no_fence),
 	    PAIR(who_is_refused_holds_nobody_up),
+	    PAIR(stores_that_open_together_make_one_schema),
 	    PAIR(rows_of_writers_that_ended_go),
 	    PAIR(a_writer_says_whose_it_is_and_signs_off),
 	};
