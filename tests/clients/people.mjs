@@ -73,8 +73,8 @@ export async function register(server, ...names) {
 	}
 }
 
-// A client that is logged in and has synced for the first time. `prepare` may do something with it before it syncs.
-export async function logIn(server, name, options = {}, prepare = async () => {}) {
+// A client that is logged in and has synced for the first time. `prepare` may do something with it before it starts, with the options `start`.
+export async function logIn(server, name, { options = {}, start = {}, prepare = async () => {} } = {}) {
 	const anonymous = createClient({ baseUrl: server.url });
 	const session = await anonymous.loginRequest({ ...passwordOf(name), initial_device_display_name: "test" });
 	const client = createClient({
@@ -83,7 +83,7 @@ export async function logIn(server, name, options = {}, prepare = async () => {}
 	});
 	await prepare(client);
 	const prepared = event(client, ClientEvent.Sync, (state) => state === SyncState.Prepared);
-	await client.startClient({ lazyLoadMembers: true, initialSyncLimit: 20, threadSupport: true });
+	await client.startClient({ lazyLoadMembers: true, initialSyncLimit: 20, threadSupport: true, ...start });
 	await prepared;
 	return client;
 }
