@@ -50,6 +50,11 @@ check-differential: ## hold the room versions' rules against an independent impl
 	@$(TESTS) --oracle
 	@$(PYTHON) tools/check.py differential
 
+conformance: ## write docs/conformance.md anew; SUITE=DIR, a checkout of Complement, runs that, too
+	@$(TESTS)
+	@$(MAKE) --no-print-directory all SETUP=:
+	@tools/conformance.sh $(SUITE)
+
 mutate: ## change the rules of the room versions one by one: the tests must notice (half an hour)
 	@$(TESTS)
 	@tools/mutate_auth.py
@@ -69,5 +74,5 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | \
 		while IFS='	' read -r name text; do printf 'make %-18s %s\n' "$$name" "$$text"; done
 
-.PHONY: all demo check check-walls check-postgres check-sanitizers check-tsan check-clang check-clients check-differential mutate tidy \
+.PHONY: all demo check check-walls check-postgres check-sanitizers check-tsan check-clang check-clients check-differential conformance mutate tidy \
 	install clean help

@@ -4,7 +4,7 @@
     tools/make_conformance.py TRAFFIC SUITE > docs/conformance.md
 
 TRAFFIC is what the scenarios wrote with EXEUNT_TRAFFIC=FILE: one line for each answer. SUITE is the table of outcomes that
-tests/conformance/run.sh leaves. An endpoint is only said to answer when it has a row in endpoints.def and some test
+tests/conformance/run.sh leaves (its first two columns). An endpoint is only said to answer when it has a row in endpoints.def and some test
 got a success from it. `make conformance` runs the scenarios and calls this.
 """
 
