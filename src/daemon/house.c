@@ -145,10 +145,11 @@ static enum rc open_push(struct house *house)
 static enum rc open_syncs(struct house *house)
 {
 	struct syncs_config config = {
-		.store = house->store,
-		.clock = &clock_system,
-		.notifier = house->notifier,
-		.typing_timeout_max_ms = TYPING_TIMEOUT_MAX_MS,
+	    .store = house->store,
+	    .clock = &clock_system,
+	    .notifier = house->notifier,
+	    .push = house->push,
+	    .typing_timeout_max_ms = TYPING_TIMEOUT_MAX_MS,
 	};
 	return syncs_new(&config, &house->syncs);
 }

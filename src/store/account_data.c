@@ -22,6 +22,14 @@ enum rc account_data_count_others(
 	return NUMBER(txn, ret_count, account_data_count_others, I(user), I(room), T(type), I(max));
 }
 
+enum rc account_data_pos(struct txn_ro *txn, int64_t user, int64_t room, str type, int64_t *ret_pos)
+{
+	enum rc rc = NUMBER(txn, ret_pos, account_data_pos, I(user), I(room), T(type));
+	if (rc == RC_NOT_FOUND)
+		*ret_pos = 0;
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
 enum rc account_data_since(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t since,
     struct account_data_row **ret_rows, size_t *ret_count)
 {

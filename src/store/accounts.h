@@ -131,6 +131,9 @@ MUST_CHECK enum rc account_data_get(struct txn_ro *txn, struct arena *arena, int
 /* How many types there are beside this one, at most `max`. */
 MUST_CHECK enum rc account_data_count_others(
     struct txn_ro *txn, int64_t user, int64_t room, str type, int64_t max, int64_t *ret_count);
+/* Since when it stands so; 0: there is none. */
+MUST_CHECK enum rc account_data_pos(
+    struct txn_ro *txn, int64_t user, int64_t room, str type, int64_t *ret_pos);
 struct account_data_row {
 	int64_t room, pos;
 	str type, content;

@@ -46,6 +46,7 @@ static enum rc belongings_delete(struct txn_rw *txn, int64_t user)
 	TRY(delayed_events_delete_all(txn, user));
 	TRY(RUN(txn, account_data_delete, I(user)));
 	TRY(RUN(txn, receipts_delete, I(user)));
+	TRY(RUN(txn, unread_delete, I(user)));
 	TRY(RUN(txn, ignored_users_delete, I(user)));
 	TRY(directory_remove(txn, user));
 	return RUN(txn, filters_delete, I(user));

@@ -155,6 +155,15 @@ enum rc events_by_time(struct txn_ro *txn, struct arena *arena, int64_t room, in
 	return event_page(&q, arena, limit, ret_events, ret_count, ret_more);
 }
 
+enum rc events_floor(
+    struct txn_ro *txn, int64_t room, int64_t from, int64_t to, size_t max, int64_t *ret_floor)
+{
+	enum rc rc = NUMBER(txn, ret_floor, events_floor, I(room), I(from), I(to), I((int64_t)max));
+	if (rc == RC_NOT_FOUND)
+		*ret_floor = from;
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
 enum rc events_aside(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t after,
     size_t limit, struct event_row **ret_events, size_t *ret_count, bool *ret_more)
 {

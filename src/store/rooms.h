@@ -180,6 +180,9 @@ MUST_CHECK enum rc events_between(struct txn_ro *txn, struct arena *arena, int64
 MUST_CHECK enum rc events_by_time(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t ts_ms, int64_t after,
                                   bool backwards, size_t limit, struct event_row **ret_events, size_t *ret_count,
                                   bool *ret_more);
+/* After which position the newest `max` of these come; `from` when there are no more. */
+MUST_CHECK enum rc events_floor(
+    struct txn_ro *txn, int64_t room, int64_t from, int64_t to, size_t max, int64_t *ret_floor);
 /* Events of a room that are not in the stream, with after < nid, ascending. */
 MUST_CHECK enum rc events_aside(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t after, size_t limit,
                                 struct event_row **ret_events, size_t *ret_count, bool *ret_more);

@@ -1,6 +1,7 @@
 /* Which thread an event is in: Client-Server API, "Threaded read receipts". */
 #include "codec/canonical.h"
 #include "core/push/push_int.h"
+#include "matrix/ids.h"
 
 enum { THREAD_HOPS_MAX = 3 }; /* the specification's recommendation */
 
@@ -20,7 +21,7 @@ static enum rc relation_of(struct arena *arena, str canonical, struct relation *
 	json relates = json_get(content, STR("m.relates_to"));
 	str rel_type = json_get_text(relates, STR("rel_type"));
 	str parent = json_get_text(relates, STR("event_id"));
-	if (rel_type.n && parent.n)
+	if (rel_type.n && event_id_parse(parent, NULL))
 		*ret_relation = (struct relation){rel_type, parent};
 	return RC_OK;
 }

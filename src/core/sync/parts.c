@@ -136,6 +136,7 @@ enum rc sync_put_joined(struct sync_run *run, const struct sync_room *room, bool
 {
 	struct sync_timeline timeline;
 	struct sync_heroes heroes = {0};
+	struct push_unread unread;
 	size_t state_count, ephemeral_count;
 	TRY(sync_timeline_read(run, room, &timeline));
 	bool whole = room->newly || run->request->full_state;
@@ -150,8 +151,11 @@ enum rc sync_put_joined(struct sync_run *run, const struct sync_room *room, bool
 	size_t data_count = put_account_data(run, room);
 	if (summary)
 		TRY(put_summary(run, room, &heroes));
+	TRY(sync_put_unread(run, room, &unread));
 	buf_putc(run->out, '}');
 	*ret_written = summary || timeline.count || timeline.limited || state_count || ephemeral_count || data_count;
+	if (!*ret_written)
+		TRY(sync_unread_moved(run, room, &unread, ret_written));
 	return buf_status(run->out);
 }
 

@@ -98,7 +98,7 @@ static enum rc candidates_standing(struct candidates *list)
 
 static enum rc candidates_find(struct candidates *list)
 {
-	if (list->run->initial || list->run->request->full_state)
+	if (list->run->initial || list->run->request->full_state || sync_rules_changed(list->run))
 		TRY(candidates_standing(list));
 	if (!list->run->initial)
 		TRY(candidates_changed(list));
@@ -276,6 +276,14 @@ static enum rc put_section(struct sync_run *run, const struct sync_room *rooms, 
 	return rc;
 }
 
+static bool any_is_joined(const enum section *sections, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (sections[i] == SECTION_JOIN)
+			return true;
+	return false;
+}
+
 static bool any_is_new(const struct sync_room *rooms, const enum section *sections, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -309,6 +317,11 @@ enum rc sync_put_rooms(struct sync_run *run, bool *ret_any)
 		TRY(room_open(run, list.rooms[i], &rooms[i], &sections[i]));
 	if (any_is_new(rooms, sections, list.count))
 		TRY(read_account_data_ever(run));
+	struct push_run *push CLEANUP(push_run_end) = NULL;
+	if (any_is_joined(sections, list.count))
+		TRY(push_run_begin(
+		    run->syncs->config.push, run->txn, run->arena, run->request->session, &push));
+	run->push = push;
 	*ret_any = false;
 	json_put_key(run->out, STR("rooms"));
 	buf_putc(run->out, '{');

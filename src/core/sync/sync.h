@@ -18,6 +18,7 @@ struct syncs_config {
 	struct store *store;
 	const struct clock *clock;
 	struct notifier *notifier;
+	struct push *push;
 	int64_t typing_timeout_max_ms;
 };
 

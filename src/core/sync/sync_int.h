@@ -2,6 +2,7 @@
 #ifndef EXEUNT_CORE_SYNC_SYNC_INT_H
 #define EXEUNT_CORE_SYNC_SYNC_INT_H
 
+#include "core/push/push.h"
 #include "core/sync/sync.h"
 #include "core/sync/told_int.h"
 
@@ -42,6 +43,7 @@ struct sync_run {
 	struct account_data_row *account_data_ever; /* when a room is new to the user: all there is */
 	size_t account_data_ever_count;
 	struct nids ignored; /* by the user, when there is a room to tell of */
+	struct push_run *push; /* while rooms are written */
 	struct buf *out;
 	const struct bundles *bundles; /* of the events that are being written; NULL: they have none */
 };
@@ -95,6 +97,15 @@ struct sync_timeline {
 MUST_CHECK enum rc sync_timeline_read(struct sync_run *run, const struct sync_room *room, struct sync_timeline *ret_timeline);
 MUST_CHECK enum rc sync_put_timeline(struct sync_run *run, const struct sync_room *room,
                                      const struct sync_timeline *timeline);
+
+/* Counts of what is unread: unread_notifications, and unread_thread_notifications when the filter asks. */
+MUST_CHECK enum rc sync_put_unread(
+    struct sync_run *run, const struct sync_room *room, struct push_unread *ret_unread);
+/* Whether the room must be told of for its counts alone: the user has read on, or the user's rules count otherwise now. */
+MUST_CHECK enum rc sync_unread_moved(struct sync_run *run, const struct sync_room *room,
+    const struct push_unread *unread, bool *ret_moved);
+/* Whether all rooms have to be looked at for that: the user's push rules or ignored users changed since the token. */
+bool sync_rules_changed(const struct sync_run *run);
 
 /* "state" (or "state_after"). With lazy loading the heroes' member events go with it. */
 struct sync_heroes {

@@ -15,7 +15,11 @@ int sync_rig_setup(void **state)
 		.typing_timeout_max_ms = TYPING_MAX_MS};
 	if (notifier_new(&rig->notifier) != RC_OK)
 		return 1;
+	const struct push_config push = {.store = config.store};
+	if (push_new(&push, &rig->push) != RC_OK)
+		return 1;
 	config.notifier = rig->notifier;
+	config.push = rig->push;
 	if (syncs_new(&config, &rig->syncs) != RC_OK)
 		return 1;
 	*state = rig;
@@ -27,6 +31,7 @@ int sync_rig_teardown(void **state)
 	struct sync_rig *rig = *state;
 	void *room = rig->room;
 	syncs_free(rig->syncs);
+	push_free(rig->push);
 	int rc = room_rig_teardown(&room);
 	notifier_free(rig->notifier);
 	free(rig);

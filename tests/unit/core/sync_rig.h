@@ -8,6 +8,7 @@
 struct sync_rig {
 	struct room_rig *room;
 	struct notifier *notifier;
+	struct push *push;
 	struct syncs *syncs;
 };
 

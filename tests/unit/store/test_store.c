@@ -554,6 +554,7 @@ static void no_statement_scans(void **state)
 	    {STMT_threads_of_room, "threads_room"},
 	    {STMT_threads_of_participant, "threads_room"},
 	    {STMT_receipts_of_user, "receipts_user"},
+	    {STMT_events_floor, "events_room"},
 	    {STMT_uia_drop_of_user, "uia_sessions_user"},
 	    {STMT_user_is_known_to, "memberships_user"},
 	};
