@@ -167,6 +167,25 @@ void *arena_grow(struct arena *arena, void *old, size_t old_bytes, size_t new_by
 	return p;
 }
 
+/* Behind the newest chunk, which goes on to be filled. */
+void arena_absorb(struct arena *arena, struct arena *from)
+{
+	struct arena_chunk **end = &from->chunks;
+	if (!from->chunks)
+		return;
+	if (arena->chunks) {
+		while (*end)
+			end = &(*end)->older;
+		*end = arena->chunks->older;
+		arena->chunks->older = TAKE(from->chunks);
+	} else {
+		arena->chunks = TAKE(from->chunks);
+		arena->next = from->next;
+		arena->end = from->end;
+	}
+	arena_init(from, from->budget_bytes);
+}
+
 str arena_dup(struct arena *arena, str s)
 {
 	char *p = arena_alloc(arena, s.n);

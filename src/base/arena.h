@@ -40,6 +40,9 @@ void *arena_alloc_zero(struct arena *arena, size_t count, size_t size_bytes);
 /* Grows the newest allocation in place where possible, else copies. NULL when it fails. */
 void *arena_grow(struct arena *arena, void *old, size_t old_bytes, size_t new_bytes);
 
+/* All that `from` holds is the arena's from now on, where it stands, outside its budget; `from` is empty afterwards. */
+void arena_absorb(struct arena *arena, struct arena *from);
+
 str arena_dup(struct arena *arena, str s);
 char *arena_cstr(struct arena *arena, str s);   /* NUL-terminated copy, or NULL */
 str arena_printf(struct arena *arena, const char *format, ...) PRINTF(2, 3);

@@ -172,19 +172,45 @@ static void clear_does_not_keep_a_giant(void **state)
 	assert_non_null(arena_alloc(&arena, 100));
 }
 
+static void one_takes_what_another_holds(void **state)
+{
+	(void)state;
+	struct arena CLEANUP(arena_release) kept, CLEANUP(arena_release) other;
+	for (int filled = 0; filled < 2; filled++) {
+		arena_init(&kept, 100);
+		arena_init(&other, MEBIBYTE);
+		arena_absorb(&kept, &other);
+		if (filled)
+			assert_non_null(arena_alloc(&kept, 10));
+		char *blocks[10];
+		for (size_t i = 0; i < COUNT_OF(blocks); i++)
+			blocks[i] = memset(arena_alloc(&other, 5000), (int)i, 5000);
+		arena_absorb(&kept, &other);
+		assert_int_equal(other.used_bytes, 0);
+		assert_non_null(arena_alloc(&other, 5000)); /* empty, and good for more */
+		assert_non_null(arena_alloc(&kept, 80));
+		arena_release(&other);
+		for (size_t i = 0; i < COUNT_OF(blocks); i++)
+			assert_int_equal((unsigned char)blocks[i][4999], i);
+		assert_null(arena_alloc(&kept, 100)); /* its budget is its own */
+		arena_release(&kept);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(gives_aligned_separate_memory),
-		cmocka_unit_test(zeroes_when_asked),
-		cmocka_unit_test(budget_is_exact_and_sticky),
-		cmocka_unit_test(absurd_sizes_fail),
-		cmocka_unit_test(grow_keeps_the_bytes),
-		cmocka_unit_test(grow_counts_only_what_is_new),
-		cmocka_unit_test(copies_text),
-		cmocka_unit_test(every_allocation_can_fail),
-		cmocka_unit_test(release_can_be_repeated),
-		cmocka_unit_test(clear_does_not_keep_a_giant),
+	    cmocka_unit_test(gives_aligned_separate_memory),
+	    cmocka_unit_test(zeroes_when_asked),
+	    cmocka_unit_test(budget_is_exact_and_sticky),
+	    cmocka_unit_test(absurd_sizes_fail),
+	    cmocka_unit_test(one_takes_what_another_holds),
+	    cmocka_unit_test(grow_keeps_the_bytes),
+	    cmocka_unit_test(grow_counts_only_what_is_new),
+	    cmocka_unit_test(copies_text),
+	    cmocka_unit_test(every_allocation_can_fail),
+	    cmocka_unit_test(release_can_be_repeated),
+	    cmocka_unit_test(clear_does_not_keep_a_giant),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
