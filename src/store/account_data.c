@@ -30,21 +30,20 @@ enum rc account_data_pos(struct txn_ro *txn, int64_t user, int64_t room, str typ
 	return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
-enum rc account_data_since(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t since,
-    struct account_data_row **ret_rows, size_t *ret_count)
+static enum rc data_collect(
+    struct query *q, struct arena *arena, struct account_data_row **ret_rows, size_t *ret_count)
 {
 	struct rows rows = ROWS(arena, struct account_data_row);
-	struct query CLEANUP(query_close) q = QUERY(txn, account_data_since, I(user), I(since));
 	enum rc rc;
-	while ((rc = query_step(&q)) == RC_OK) {
+	while ((rc = query_step(q)) == RC_OK) {
 		struct account_data_row *row = rows_add(&rows);
 		if (!row)
 			break;
 		*row = (struct account_data_row){
-		    .room = col_i64(&q, 0),
-		    .pos = col_i64(&q, 1),
-		    .type = col_dup(&q, 2, arena),
-		    .content = col_dup(&q, 3, arena),
+		    .room = col_i64(q, 0),
+		    .pos = col_i64(q, 1),
+		    .type = col_dup(q, 2, arena),
+		    .content = col_dup(q, 3, arena),
 		};
 	}
 	TRY(arena_status(arena));
@@ -53,6 +52,27 @@ enum rc account_data_since(struct txn_ro *txn, struct arena *arena, int64_t user
 	*ret_rows = rows.first;
 	*ret_count = rows.count;
 	return RC_OK;
+}
+
+enum rc account_data_since(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t since,
+    struct account_data_row **ret_rows, size_t *ret_count)
+{
+	struct query CLEANUP(query_close) q = QUERY(txn, account_data_since, I(user), I(since));
+	return data_collect(&q, arena, ret_rows, ret_count);
+}
+
+enum rc account_data_of_room(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t room,
+    struct account_data_row **ret_rows, size_t *ret_count)
+{
+	struct query CLEANUP(query_close) q = QUERY(txn, account_data_of_room, I(user), I(room));
+	return data_collect(&q, arena, ret_rows, ret_count);
+}
+
+enum rc account_data_of_type(struct txn_ro *txn, struct arena *arena, int64_t user, str type,
+    struct account_data_row **ret_rows, size_t *ret_count)
+{
+	struct query CLEANUP(query_close) q = QUERY(txn, account_data_of_type, I(user), T(type));
+	return data_collect(&q, arena, ret_rows, ret_count);
 }
 
 enum rc filter_put(struct txn_rw *txn, int64_t user, str json, int64_t *ret_filter_id)

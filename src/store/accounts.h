@@ -142,6 +142,12 @@ struct account_data_row {
 MUST_CHECK enum rc account_data_since(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t since,
                                       struct account_data_row **ret_rows, size_t *ret_count);
 
+/* All rows of one room (0: global), and those of one type in all rooms, in order of pos. */
+MUST_CHECK enum rc account_data_of_room(struct txn_ro *txn, struct arena *arena, int64_t user,
+    int64_t room, struct account_data_row **ret_rows, size_t *ret_count);
+MUST_CHECK enum rc account_data_of_type(struct txn_ro *txn, struct arena *arena, int64_t user,
+    str type, struct account_data_row **ret_rows, size_t *ret_count);
+
 MUST_CHECK enum rc filter_put(struct txn_rw *txn, int64_t user, str json, int64_t *ret_filter_id);
 MUST_CHECK enum rc filter_get(struct txn_ro *txn, struct arena *arena, int64_t user, int64_t filter_id, str *ret_json);
 

@@ -3,6 +3,7 @@
 
 #include "base/fault.h"
 #include "store/rows_int.h"
+#include "store/sliding.h"
 #include "store/store_int.h"
 
 enum { DEVICE_SCRATCH_BYTES = 16 * 1024 };
@@ -115,6 +116,7 @@ enum rc device_delete(struct txn_rw *txn, int64_t device)
 	TRY(RUN(txn, device_delete_messages, I(device)));
 	TRY(RUN(txn, device_delete_txns, I(device)));
 	TRY(RUN(txn, device_delete_dehydrated, I(device)));
+	TRY(sliding_delete_of_device(txn, device));
 	return RUN(txn, device_delete, I(device));
 }
 
@@ -131,6 +133,7 @@ enum rc device_delete_all(struct txn_rw *txn, int64_t user, int64_t except_devic
 	TRY(RUN(txn, devices_delete_fallbacks, I(user), I(kept)));
 	TRY(RUN(txn, devices_delete_messages, I(user), I(kept)));
 	TRY(RUN(txn, devices_delete_txns, I(user), I(kept)));
+	TRY(sliding_delete_all(txn, user, kept));
 	return RUN(txn, devices_delete, I(user), I(kept));
 }
 

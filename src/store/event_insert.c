@@ -17,6 +17,29 @@ static enum rc extremities_remove(struct txn_rw *txn, const struct event_insert 
 
 /* ---- at the head ---- */
 
+/*
+ * Sliding sync (MSC4186) sorts rooms by these: what somebody wrote, not what became of the room. Clients still send polls
+ * and shared places under the names that they had before.
+ */
+static bool bumps_room(const struct event_insert *in)
+{
+	static const str types[] = {
+	    STR_INIT("m.room.message"),
+	    STR_INIT("m.room.encrypted"),
+	    STR_INIT("m.room.create"),
+	    STR_INIT("m.sticker"),
+	    STR_INIT("m.call.invite"),
+	    STR_INIT("m.poll.start"),
+	    STR_INIT("m.beacon_info"),
+	    STR_INIT("org.matrix.msc3381.poll.start"),
+	    STR_INIT("org.matrix.msc3672.beacon_info"),
+	};
+	for (size_t i = 0; i < COUNT_OF(types); i++)
+		if (str_eq(in->type, types[i]))
+			return true;
+	return false;
+}
+
 static bool is_message_at_head(const struct event_insert *in)
 {
 	return in->place == EVENT_AT_HEAD && !in->is_state;
@@ -44,7 +67,8 @@ static enum rc head_advance(struct txn_rw *txn, const struct event_insert *in, s
 		TRY(room_now(txn, in->room, in->expected_head, &at->snapshot));
 	at->before = at->snapshot;
 	enum rc rc = RUN_ONE(txn, RC_CONFLICT, room_advance, I(at->event), I(in->depth), I(at->pos),
-	    I(in->room), I(in->expected_head), I(in->generation), I(in->sender));
+	    I_OR_NULL(bumps_room(in), at->pos), I(in->room), I(in->expected_head),
+	    I(in->generation), I(in->sender));
 	if (rc == RC_CONFLICT && in->generation >= 0)
 		TRY(account_check_generation(&txn->ro, in->sender, in->generation));
 	return rc;
@@ -68,7 +92,8 @@ static enum rc head_advance_state(
 	TRY(room_now(txn, in->room, in->expected_head, &at->before));
 	TRY(state_enter(txn, at));
 	TRY(RUN_COUNTED(txn, &changes, room_advance_state, I(at->event), I(in->depth), I(at->pos),
-	    I(at->snapshot), I(in->room), I(in->expected_head)));
+	    I_OR_NULL(bumps_room(in), at->pos), I(at->snapshot), I(in->room),
+	    I(in->expected_head)));
 	return changes == 1 ? RC_OK : RC_CONFLICT;
 }
 
@@ -123,7 +148,7 @@ static enum rc head_fork(struct txn_rw *txn, const struct event_insert *in, cons
 {
 	int64_t changes;
 	TRY(RUN_COUNTED(txn, &changes, room_fork, I(at->event), I(in->depth), I(at->pos),
-	    I(at->current), I(in->room), I(in->expected_head)));
+	    I_OR_NULL(bumps_room(in), at->pos), I(at->current), I(in->room), I(in->expected_head)));
 	if (changes != 1)
 		return RC_CONFLICT;
 	TRY(extremities_remove(txn, in));

@@ -98,11 +98,6 @@ enum rc member_counts(struct txn_ro *txn, int64_t room, int64_t *ret_joined, int
 	return RC_OK;
 }
 
-struct hero {
-	str user_id;
-	int64_t pos;
-};
-
 /* Inserts the members of one membership into `heroes`, which stays in order of pos and no longer than `max`. */
 static enum rc heroes_add(struct txn_ro *txn, struct arena *arena, int64_t room,
     int64_t except_user, enum membership membership, struct hero *heroes, size_t max, size_t *count)
@@ -111,12 +106,14 @@ static enum rc heroes_add(struct txn_ro *txn, struct arena *arena, int64_t room,
 	    QUERY(txn, heroes, I(room), I(membership), I(except_user), I((int64_t)max));
 	enum rc rc;
 	while ((rc = query_step(&q)) == RC_OK) {
-		struct hero hero = {col_dup(&q, 0, arena), col_i64(&q, 1)};
+		struct hero hero = {.user_id = col_dup(&q, 0, arena), .pos = col_i64(&q, 1)};
 		size_t at = *count;
 		while (at > 0 && heroes[at - 1].pos > hero.pos)
 			at--;
 		if (at >= max)
 			break;
+		hero.displayname = col_dup(&q, 2, arena);
+		hero.avatar_url = col_dup(&q, 3, arena);
 		if (*count < max)
 			++*count;
 		for (size_t i = *count - 1; i > at; i--)
@@ -127,10 +124,9 @@ static enum rc heroes_add(struct txn_ro *txn, struct arena *arena, int64_t room,
 }
 
 enum rc room_heroes(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t except_user,
-    size_t max, str **ret_user_ids, size_t *ret_count)
+    size_t max, struct hero **ret_heroes, size_t *ret_count)
 {
 	struct hero *heroes = arena_array(arena, struct hero, max);
-	str *user_ids = arena_array(arena, str, max);
 	TRY(arena_status(arena));
 	size_t count = 0;
 	TRY(heroes_add(txn, arena, room, except_user, MEMBERSHIP_JOIN, heroes, max, &count));
@@ -141,10 +137,86 @@ enum rc room_heroes(struct txn_ro *txn, struct arena *arena, int64_t room, int64
 		TRY(heroes_add(txn, arena, room, except_user, MEMBERSHIP_BAN, heroes, max, &count));
 	}
 	TRY(arena_status(arena));
-	for (size_t i = 0; i < count; i++)
-		user_ids[i] = heroes[i].user_id;
-	*ret_user_ids = user_ids;
+	*ret_heroes = heroes;
 	*ret_count = count;
+	return RC_OK;
+}
+
+enum rc rooms_of_user(struct txn_ro *txn, struct arena *arena, int64_t user,
+    enum membership membership, int64_t **ret_rooms, size_t *ret_count)
+{
+	struct rows rows = ROWS(arena, int64_t);
+	struct query CLEANUP(query_close) q =
+	    QUERY(txn, rooms_of_user_being, I(user), I(membership));
+	enum rc rc;
+	while ((rc = query_step(&q)) == RC_OK) {
+		int64_t *room = rows_add(&rows);
+		if (!room)
+			break;
+		*room = col_i64(&q, 0);
+	}
+	TRY(arena_status(arena));
+	if (rc != RC_NOT_FOUND)
+		return rc;
+	*ret_rooms = rows.first;
+	*ret_count = rows.count;
+	return RC_OK;
+}
+
+static enum rc user_rooms_collect(struct query *q, struct rows *rows)
+{
+	enum rc rc;
+	while ((rc = query_step(q)) == RC_OK) {
+		struct user_room *room = rows_add(rows);
+		if (!room)
+			break;
+		*room = (struct user_room){
+		    .room = col_i64(q, 0),
+		    .membership = (enum membership)col_i64(q, 1),
+		    .event = col_i64(q, 2),
+		    .pos = col_i64(q, 3),
+		    .last_pos = col_i64(q, 4),
+		    .bump_pos = col_i64(q, 5),
+		    .snapshot = col_i64(q, 6),
+		};
+	}
+	TRY(arena_status(rows->arena));
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+enum rc user_rooms(struct txn_ro *txn, struct arena *arena, int64_t user,
+    struct user_room **ret_rooms, size_t *ret_count)
+{
+	struct rows rows = ROWS(arena, struct user_room);
+	struct query CLEANUP(query_close) present =
+	    QUERY(txn, user_rooms, I(user), I(MEMBERSHIP_KNOCK));
+	TRY(user_rooms_collect(&present, &rows));
+	struct query CLEANUP(query_close) removed = QUERY(txn, user_rooms_removed, I(user));
+	TRY(user_rooms_collect(&removed, &rows));
+	*ret_rooms = rows.first;
+	*ret_count = rows.count;
+	return RC_OK;
+}
+
+enum rc user_room_kinds(struct txn_ro *txn, struct arena *arena, int64_t user,
+    struct room_kind **ret_kinds, size_t *ret_count)
+{
+	struct rows rows = ROWS(arena, struct room_kind);
+	struct query CLEANUP(query_close) q =
+	    QUERY(txn, user_room_kinds, I(user), I(MEMBERSHIP_JOIN));
+	enum rc rc;
+	while ((rc = query_step(&q)) == RC_OK) {
+		struct room_kind *kind = rows_add(&rows);
+		if (!kind)
+			break;
+		*kind =
+		    (struct room_kind){col_i64(&q, 0), col_dup(&q, 1, arena), col_i64(&q, 2) != 0};
+	}
+	TRY(arena_status(arena));
+	if (rc != RC_NOT_FOUND)
+		return rc;
+	*ret_kinds = rows.first;
+	*ret_count = rows.count;
 	return RC_OK;
 }
 

@@ -17,20 +17,34 @@ struct member {
 	enum membership membership;
 	int64_t event;
 	bool marked;
+	int64_t sender; /* 0: nobody, a resolution took it away */
 	str displayname, avatar_url;
 };
 
 /* ---- one row ---- */
 
-static enum rc membership_now(
-    struct txn_ro *txn, int64_t room, int64_t user, enum membership *ret_membership)
+struct standing {
+	enum membership membership;
+	bool removed;
+};
+
+static enum rc standing_now(
+    struct txn_ro *txn, int64_t room, int64_t user, struct standing *ret_standing)
 {
-	int64_t membership = MEMBERSHIP_NONE;
-	enum rc rc = NUMBER(txn, &membership, membership_get, I(room), I(user));
-	if (rc != RC_OK && rc != RC_NOT_FOUND)
-		return rc;
-	*ret_membership = (enum membership)membership;
+	struct query CLEANUP(query_close) q = QUERY(txn, membership_get, I(room), I(user));
+	*ret_standing = (struct standing){MEMBERSHIP_NONE, false};
+	enum rc rc = query_step(&q);
+	if (rc != RC_OK)
+		return rc == RC_NOT_FOUND ? RC_OK : rc;
+	*ret_standing = (struct standing){(enum membership)col_i64(&q, 0), col_i64(&q, 1) != 0};
 	return RC_OK;
+}
+
+/* Kicked or banned, and not only kept out. */
+static bool is_removed(const struct member *member, int64_t user, struct standing before)
+{
+	return member->membership >= MEMBERSHIP_LEAVE && member->sender != user &&
+	       (before.membership == MEMBERSHIP_JOIN || before.removed);
 }
 
 static enum rc change_tell(struct member_changes *changes, int64_t user, bool departs)
@@ -58,12 +72,14 @@ static enum rc row_put(
     struct txn_rw *txn, const struct event_insert *in, int64_t pos, const struct member *member)
 {
 	int64_t user;
-	enum membership before, now = member->membership;
+	struct standing before;
+	enum membership now = member->membership;
 	bool departs = false;
 	TRY(user_nid_make(txn, member->user_id, &user));
-	TRY(membership_now(&txn->ro, in->room, user, &before));
+	TRY(standing_now(&txn->ro, in->room, user, &before));
 	TRY(RUN(txn, membership_put, I(in->room), I(user), I(now), I(member->event), I(pos),
-	    I(member->marked), T(member->displayname), T(member->avatar_url)));
+	    I(member->marked), T(member->displayname), T(member->avatar_url),
+	    I(is_removed(member, user, before))));
 	if (is_in_room(now))
 		TRY(departure_renew(txn, user, in->room, &departs));
 	if (now == MEMBERSHIP_JOIN)
@@ -73,8 +89,8 @@ static enum rc row_put(
 	if (departs)
 		txn_tell(txn, NEWS_DEPARTURES, 0);
 	TRY(change_tell(in->members, user, departs));
-	int joined = (now == MEMBERSHIP_JOIN) - (before == MEMBERSHIP_JOIN);
-	int invited = (now == MEMBERSHIP_INVITE) - (before == MEMBERSHIP_INVITE);
+	int joined = (now == MEMBERSHIP_JOIN) - (before.membership == MEMBERSHIP_JOIN);
+	int invited = (now == MEMBERSHIP_INVITE) - (before.membership == MEMBERSHIP_INVITE);
 	if (joined == 0 && invited == 0)
 		return RC_OK;
 	return RUN(txn, room_members_add, I(joined), I(invited), I(in->room));
@@ -83,7 +99,7 @@ static enum rc row_put(
 static struct member member_of_insert(const struct event_insert *in, const struct placing *at)
 {
 	return (struct member){in->member_user_id, in->membership, at->event, in->marked,
-	    in->member_displayname, in->member_avatar_url};
+	    in->sender, in->member_displayname, in->member_avatar_url};
 }
 
 enum rc membership_put(
@@ -140,6 +156,7 @@ static enum rc member_of_event(struct follower *follower, int64_t event, struct 
 	json content = json_get(root, STR("content"));
 	member->event = event;
 	member->marked = (col_i64(&q, 1) & STANDING_MARKED) != 0;
+	member->sender = col_i64(&q, 2);
 	(void)membership_parse(json_get_text(content, STR("membership")), &member->membership);
 	member->displayname = json_get_text(content, STR("displayname"));
 	member->avatar_url = json_get_text(content, STR("avatar_url"));

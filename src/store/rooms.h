@@ -212,9 +212,43 @@ MUST_CHECK enum rc members_of_room(struct txn_ro *txn, struct arena *scratch, in
 MUST_CHECK enum rc members_of_user(struct txn_ro *txn, struct arena *scratch, int64_t user, enum membership membership,
                                    member_fn *fn, void *self);
 MUST_CHECK enum rc member_counts(struct txn_ro *txn, int64_t room, int64_t *ret_joined, int64_t *ret_invited);
-/* First `max` other members by stream position (heroes): joined and invited, or left and banned when there are none. */
-MUST_CHECK enum rc room_heroes(struct txn_ro *txn, struct arena *arena, int64_t room, int64_t except_user, size_t max,
-                               str **ret_user_ids, size_t *ret_count);
+struct hero {
+	str user_id;
+	int64_t pos;                 /* stream position of the membership */
+	str displayname, avatar_url; /* of the member event; empty: none */
+};
+/* First `max` other members by stream position: joined and invited, or left and banned when there are none. */
+MUST_CHECK enum rc room_heroes(struct txn_ro *txn, struct arena *arena, int64_t room,
+    int64_t except_user, size_t max, struct hero **ret_heroes, size_t *ret_count);
+/* Only their numbers. */
+MUST_CHECK enum rc rooms_of_user(struct txn_ro *txn, struct arena *arena, int64_t user,
+    enum membership membership, int64_t **ret_rooms, size_t *ret_count);
+
+/* A room of a user as lists sort and show it, in numbers. */
+struct user_room {
+	int64_t room;
+	enum membership membership;
+	int64_t event, pos; /* as in struct member_row */
+	int64_t last_pos;   /* stream position of the room's newest event */
+	int64_t
+	    bump_pos; /* of its newest one that somebody wrote (messages, calls, …) or that created it; 0: none */
+	int64_t snapshot; /* the room's current state */
+};
+/*
+ * Where the user is joined, invited or knocking, and where somebody else ended their being joined (and they did not forget the
+ * room). In no order.
+ */
+MUST_CHECK enum rc user_rooms(struct txn_ro *txn, struct arena *arena, int64_t user,
+    struct user_room **ret_rooms, size_t *ret_count);
+
+struct room_kind {
+	int64_t room;
+	str type; /* of its create event; empty: none */
+	bool is_encrypted;
+};
+/* Of the rooms where the user is joined. In no order. */
+MUST_CHECK enum rc user_room_kinds(struct txn_ro *txn, struct arena *arena, int64_t user,
+    struct room_kind **ret_kinds, size_t *ret_count);
 MUST_CHECK enum rc room_forget(struct txn_rw *txn, int64_t room, int64_t user);
 /* Rooms to which both are joined, in order of their numbers, from behind `after` on, at most `limit`. */
 struct mutual_room {

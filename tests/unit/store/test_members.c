@@ -167,12 +167,13 @@ static void assert_heroes(
     struct fixture *f, int64_t room, int64_t except, size_t max, const char *expected)
 {
 	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
-	str *ids;
+	struct hero *heroes;
 	size_t count;
 	char text[256] = "";
-	assert_int_equal(room_heroes(txn, &f->arena, room, except, max, &ids, &count), RC_OK);
+	assert_int_equal(room_heroes(txn, &f->arena, room, except, max, &heroes, &count), RC_OK);
 	for (size_t i = 0; i < count; i++)
-		snprintf(text + strlen(text), sizeof text - strlen(text), "%.*s ", STR_ARG(ids[i]));
+		snprintf(text + strlen(text), sizeof text - strlen(text), "%.*s ",
+		    STR_ARG(heroes[i].user_id));
 	assert_string_equal(text, expected);
 }
 

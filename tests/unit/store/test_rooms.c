@@ -340,6 +340,7 @@ static enum rc read_much(struct txn_ro *txn, struct arena *arena, int64_t room, 
 	struct room_row row;
 	struct event_row *events;
 	struct member_row member;
+	struct hero *heroes;
 	str *ids;
 	int64_t *rooms;
 	size_t count;
@@ -347,7 +348,7 @@ static enum rc read_much(struct txn_ro *txn, struct arena *arena, int64_t room, 
 	TRY(room_get(txn, arena, room, &row));
 	TRY(events_between(txn, arena, room, 0, 1000, true, 40, &events, &count, &more));
 	TRY(member_get(txn, arena, room, user, &member));
-	TRY(room_heroes(txn, arena, room, user, 5, &ids, &count));
+	TRY(room_heroes(txn, arena, room, user, 5, &heroes, &count));
 	TRY(rooms_changed_for(txn, arena, user, 0, 1000, &rooms, &count));
 	return aliases_of_room(txn, arena, room, &ids, &count);
 }
@@ -410,6 +411,57 @@ static void check_finds_what_is_wrong(void **state)
 	}
 }
 
+static struct user_room user_room_now(struct fixture *f, int64_t user, int64_t room)
+{
+	struct txn_ro *CLEANUP(txn_ro_end) txn = fixture_read(f);
+	struct user_room *rooms;
+	size_t count;
+	assert_int_equal(user_rooms(txn, &f->arena, user, &rooms, &count), RC_OK);
+	for (size_t i = 0; i < count; i++)
+		if (rooms[i].room == room)
+			return rooms[i];
+	return (struct user_room){0};
+}
+
+static void what_bumps_a_room(void **state)
+{
+	static const struct {
+		const char *type;
+		bool bumps;
+	} rows[] = {
+	    {"m.room.create", true},
+	    {"m.room.message", true},
+	    {"m.room.messages", false},
+	    {"m.room.encrypted", true},
+	    {"m.sticker", true},
+	    {"m.call.invite", true},
+	    {"m.call.answer", false},
+	    {"m.poll.start", true},
+	    {"org.matrix.msc3381.poll.start", true},
+	    {"m.beacon_info", true},
+	    {"org.matrix.msc3672.beacon_info", true},
+	    {"m.reaction", false},
+	    {"m.room.topic", false},
+	};
+	struct fixture *f = *state;
+	int64_t user = fixture_user(f, "@a:x"), room = fixture_room(f, "!a"), event, pos;
+	fixture_member(f, room, "@a:x", MEMBERSHIP_JOIN);
+	assert_int_equal(user_room_now(f, user, room).bump_pos, 0);
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		for (int is_state = 0; is_state < 2; is_state++) {
+			int64_t before = user_room_now(f, user, room).bump_pos;
+			struct event_insert in = {.room = room,
+			    .sender = user,
+			    .generation = 1,
+			    .type = str_of(rows[i].type),
+			    .is_state = is_state};
+			assert_int_equal(fixture_event(f, in, &event, &pos), RC_OK);
+			struct user_room now = user_room_now(f, user, room);
+			assert_int_equal(now.last_pos, pos);
+			assert_int_equal(now.bump_pos, rows[i].bumps ? pos : before);
+		}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -425,6 +477,7 @@ int main(void)
 	    TEST(rooms_are_listed_one_by_one),
 	    TEST(aliases_point_to_rooms),
 	    TEST(failing_allocations_are_told),
+	    TEST(what_bumps_a_room),
 	    TEST(check_finds_what_is_wrong),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
