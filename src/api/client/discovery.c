@@ -35,7 +35,9 @@ enum rc client_versions(struct api_request *rq)
 		json_put_comma(&body);
 		json_put_text(&body, str_of(versions[i]));
 	}
-	buf_printf(&body, "],\"unstable_features\":{\"org.matrix.msc3759\":%s,\"org.matrix.msc4140\":true}}",
+	buf_printf(&body,
+	    "],\"unstable_features\":{\"org.matrix.msc3759\":%s,\"org.matrix.msc4140\":true,"
+	    "\"org.matrix.msc4222\":true,\"org.matrix.simplified_msc3575\":true}}",
 	    rq->ctx->marker_advertised ? "true" : "false");
 	return api_answer_buf(rq, &body);
 }

@@ -1,32 +1,17 @@
 /* GET /sync and typing notifications. */
+#include "api/client/poll.h"
 #include "api/endpoints.h"
 #include "matrix/filter.h"
 #include "matrix/ids.h"
 
-enum {
-	SYNC_ANSWER_MAX_BYTES = 256 * 1024 * 1024,
-	SYNC_TIMEOUT_MAX_MS = 5 * 60 * 1000,
-	TYPING_DEFAULT_MS = 30 * 1000,
-};
+enum { TYPING_DEFAULT_MS = 30 * 1000 };
 
 /* Kept over the parks of one request. */
 struct sync_poll {
+	struct poll poll;
 	struct sync_request request;
 	struct filter *filter;
-	struct watch *watch;
-	int64_t deadline_mono_ms;
 };
-
-static void poll_end(struct api_request *rq)
-{
-	struct sync_poll *poll = rq->state;
-	watch_free(TAKE(poll->watch));
-}
-
-static void poll_wake(void *self)
-{
-	http_wake(self);
-}
 
 /* `filter` is JSON or the number of one that was stored. */
 static enum rc filter_read(struct api_request *rq, struct sync_poll *poll)
@@ -64,67 +49,38 @@ static enum rc state_after_read(struct api_request *rq, struct sync_request *req
 	return RC_OK;
 }
 
-static enum rc presence_read(struct api_request *rq)
-{
-	str presence;
-	TRY(api_query(rq, STR("set_presence"), &presence));
-	if (presence.p && !str_eq(presence, STR("online")) && !str_eq(presence, STR("offline")) &&
-	    !str_eq(presence, STR("unavailable")))
-		return fail_set(&rq->fail, RC_INVALID_PARAM,
-		    "set_presence must be online, offline or unavailable");
-	return RC_OK;
-}
-
-static enum rc poll_begin(struct api_request *rq, struct sync_poll **ret_poll)
+static enum rc sync_begin(struct api_request *rq)
 {
 	struct sync_poll *poll = arena_new(rq->arena, struct sync_poll);
 	int64_t timeout_ms;
+	str presence;
 	TRY(arena_status(rq->arena));
 	poll->request.session = &rq->session;
 	TRY(api_query(rq, STR("since"), &poll->request.since));
 	TRY(api_query_bool(rq, STR("full_state"), false, &poll->request.full_state));
 	TRY(state_after_read(rq, &poll->request));
-	TRY(presence_read(rq));
+	TRY(api_query(rq, STR("set_presence"), &presence));
+	TRY(poll_presence_check(rq, presence));
 	TRY(api_query_integer(rq, STR("timeout"), 0, INT64_MAX, 0, &timeout_ms));
 	TRY(filter_read(rq, poll));
-	if (timeout_ms > SYNC_TIMEOUT_MAX_MS)
-		timeout_ms = SYNC_TIMEOUT_MAX_MS;
-	poll->deadline_mono_ms = clock_mono_ms(rq->ctx->clock) + timeout_ms;
-	rq->state = poll;
-	rq->on_end = poll_end;
-	*ret_poll = poll;
+	poll_begin(rq, &poll->poll, timeout_ms);
 	return RC_OK;
 }
 
-/*
- * Every run reads in scratch memory, so that a poll that was woken often holds no more than its first; only the
- * answer that is sent stands in the request's arena.
- */
-static enum rc answer_or_wait(struct api_request *rq, struct sync_poll *poll, bool may_wait)
+static enum rc answer_sync(struct api_request *rq, struct arena *scratch, bool may_wait,
+    struct buf *out, struct sync_mark *ret_mark)
 {
-	struct arena CLEANUP(arena_release) scratch;
-	struct buf out;
-	struct sync_mark mark;
-	arena_init(&scratch, SYNC_ANSWER_MAX_BYTES);
-	buf_init(&out, may_wait ? &scratch : rq->arena, SYNC_ANSWER_MAX_BYTES);
-	TRY(sync_answer(rq->ctx->syncs, &scratch, &poll->request, &out, &mark, &rq->fail));
-	if (mark.empty && may_wait) {
-		if (!poll->watch)
-			TRY(sync_watch(rq->ctx->syncs, &scratch, &rq->session, &mark, poll_wake, rq->http, &poll->watch));
-		return api_park(rq, poll->deadline_mono_ms);
-	}
-	str answer = may_wait ? arena_dup(rq->arena, buf_str(&out)) : buf_str(&out);
-	TRY(arena_status(rq->arena));
-	return api_answer(rq, 200, answer);
+	const struct sync_poll *poll = rq->state;
+	(void)may_wait;
+	return sync_answer(rq->ctx->syncs, scratch, &poll->request, out, ret_mark, &rq->fail);
 }
 
 enum rc client_sync(struct api_request *rq)
 {
-	struct sync_poll *poll = rq->state;
-	if (!poll)
-		TRY(poll_begin(rq, &poll));
-	bool over = clock_mono_ms(rq->ctx->clock) >= poll->deadline_mono_ms || http_stopping(rq->http);
-	return answer_or_wait(rq, poll, !over && poll->request.since.n && !poll->request.full_state);
+	if (!rq->state)
+		TRY(sync_begin(rq));
+	const struct sync_poll *poll = rq->state;
+	return poll_answer(rq, poll->request.since.n && !poll->request.full_state, answer_sync);
 }
 
 enum rc client_typing(struct api_request *rq)

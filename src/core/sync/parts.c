@@ -13,7 +13,7 @@ static enum rc put_summary(struct sync_run *run, const struct sync_room *room, c
 	buf_put(run->out, STR("{\"m.heroes\":["));
 	for (size_t i = 0; i < heroes->count; i++) {
 		json_put_comma(run->out);
-		json_put_text(run->out, heroes->user_ids[i]);
+		json_put_text(run->out, heroes->heroes[i].user_id);
 	}
 	buf_put(run->out, STR("],\"m.invited_member_count\":"));
 	buf_put_i64(run->out, invited);
@@ -83,6 +83,14 @@ static void put_receipt_content(struct buf *out, const struct receipt_row *rows,
 	buf_put(out, count ? STR("}}}") : STR("}"));
 }
 
+/* Of one user on one event, the receipt without a thread first. */
+static int by_thread(const void *a, const void *b)
+{
+	const struct receipt_row *x = a, *y = b;
+	int order = by_place(a, b);
+	return order ? order : str_cmp(x->thread_id, y->thread_id);
+}
+
 static int by_rank(const void *a, const void *b)
 {
 	const struct receipt_row *x = a, *y = b;
@@ -93,22 +101,45 @@ static int by_rank(const void *a, const void *b)
  * One event, unless a user has several receipts on one event, in different threads: the form has room for one, so
  * the second ones go into a second event, and so on. `pos` is of no more use then and holds that rank.
  */
-static size_t put_receipts(struct buf *out, struct receipt_row *rows, size_t count)
+static void rank(struct receipt_row *rows, size_t count)
 {
-	size_t events = 0;
-	qsort(rows, count, sizeof *rows, by_place);
+	qsort(rows, count, sizeof *rows, by_thread);
 	for (size_t i = 0; i < count; i++)
 		rows[i].pos = i && by_place(&rows[i], &rows[i - 1]) == 0 ? rows[i - 1].pos + 1 : 0;
 	qsort(rows, count, sizeof *rows, by_rank);
+}
+
+static size_t rank_end(const struct receipt_row *rows, size_t count, size_t start)
+{
+	size_t end = start;
+	while (end < count && rows[end].pos == rows[start].pos)
+		end++;
+	return end;
+}
+
+static void put_receipt_event(struct buf *out, const struct receipt_row *rows, size_t count)
+{
+	buf_put(out, STR("{\"content\":"));
+	put_receipt_content(out, rows, count);
+	buf_put(out, STR(",\"type\":\"m.receipt\"}"));
+}
+
+static size_t put_receipts(struct buf *out, struct receipt_row *rows, size_t count)
+{
+	size_t events = 0;
+	rank(rows, count);
 	for (size_t start = 0, end; start < count; start = end, events++) {
-		for (end = start; end < count && rows[end].pos == rows[start].pos; end++)
-			continue;
+		end = rank_end(rows, count, start);
 		json_put_comma(out);
-		buf_put(out, STR("{\"content\":"));
-		put_receipt_content(out, rows + start, end - start);
-		buf_put(out, STR(",\"type\":\"m.receipt\"}"));
+		put_receipt_event(out, rows + start, end - start);
 	}
 	return events;
+}
+
+void sync_put_receipt_event(struct buf *out, struct receipt_row *rows, size_t count)
+{
+	rank(rows, count);
+	put_receipt_event(out, rows, rank_end(rows, count, 0));
 }
 
 static enum rc put_ephemeral(struct sync_run *run, const struct sync_room *room, size_t *ret_count)
@@ -135,15 +166,16 @@ static enum rc put_ephemeral(struct sync_run *run, const struct sync_room *room,
 enum rc sync_put_joined(struct sync_run *run, const struct sync_room *room, bool *ret_written)
 {
 	struct sync_timeline timeline;
+	const struct timeline_wish wish = sync_timeline_wish(run);
 	struct sync_heroes heroes = {0};
 	struct push_unread unread;
 	size_t state_count, ephemeral_count;
-	TRY(sync_timeline_read(run, room, &timeline));
+	TRY(sync_timeline_read(run, room, &wish, &timeline));
 	bool whole = room->newly || run->request->full_state;
 	bool summary = whole || timeline.members_changed;
 	if (summary)
-		TRY(room_heroes(run->txn, run->arena, room->view.room.room, room->view.viewer, HEROES_MAX,
-		                &heroes.user_ids, &heroes.count));
+		TRY(room_heroes(run->txn, run->arena, room->view.room.room, room->view.viewer,
+		    HEROES_MAX, &heroes.heroes, &heroes.count));
 	buf_putc(run->out, '{');
 	TRY(sync_put_timeline(run, room, &timeline));
 	TRY(sync_put_state(run, room, &timeline, &heroes, &state_count));
@@ -175,9 +207,11 @@ static enum rc read_own_event(struct sync_run *run, const struct sync_room *room
 enum rc sync_put_left(struct sync_run *run, const struct sync_room *room)
 {
 	static const struct sync_heroes no_heroes;
+	const struct timeline_wish wish = sync_timeline_wish(run);
 	struct sync_timeline timeline;
 	size_t state_count;
-	TRY(room->own_event_only ? read_own_event(run, room, &timeline) : sync_timeline_read(run, room, &timeline));
+	TRY(room->own_event_only ? read_own_event(run, room, &timeline)
+				 : sync_timeline_read(run, room, &wish, &timeline));
 	buf_putc(run->out, '{');
 	TRY(sync_put_timeline(run, room, &timeline));
 	if (room->own_event_only)
@@ -220,14 +254,21 @@ static enum rc put_stripped_members(struct sync_run *run, const struct sync_room
 	return put_stripped_event(run, room, STR("m.room.member"), run->request->session->user_id);
 }
 
+enum rc sync_put_stripped_events(struct sync_run *run, const struct sync_room *room, bool only_own)
+{
+	for (size_t i = 0; i < COUNT_OF(stripped_types) && !only_own; i++)
+		TRY(put_stripped_event(run, room, stripped_types[i], STR_EMPTY));
+	return only_own ? put_stripped_event(
+			      run, room, STR("m.room.member"), run->request->session->user_id)
+			: put_stripped_members(run, room);
+}
+
 enum rc sync_put_stripped(struct sync_run *run, const struct sync_room *room, str member)
 {
 	buf_putc(run->out, '{');
 	json_put_key(run->out, member);
 	buf_put(run->out, STR("{\"events\":["));
-	for (size_t i = 0; i < COUNT_OF(stripped_types); i++)
-		TRY(put_stripped_event(run, room, stripped_types[i], STR_EMPTY));
-	TRY(put_stripped_members(run, room));
+	TRY(sync_put_stripped_events(run, room, false));
 	buf_put(run->out, STR("]}}"));
 	return buf_status(run->out);
 }

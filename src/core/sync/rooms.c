@@ -195,31 +195,48 @@ static enum rc close_view(struct sync_run *run, struct sync_room *room)
 	return RC_OK;
 }
 
+/* The room of a member row. */
+static enum rc view_open(struct sync_run *run, struct sync_room *room)
+{
+	struct room_view *view = &room->view;
+	room->upto = run->to;
+	view->viewer = run->request->session->user;
+	view->joined_until = view->state_until_pos = view->until_pos = INT64_MAX;
+	TRY(room_get(run->txn, run->arena, view->member.room, &view->room));
+	view->state_snapshot = view->room.snapshot;
+	return view->member.membership == MEMBERSHIP_JOIN ? RC_OK : close_view(run, room);
+}
+
+enum rc sync_room_open(struct sync_run *run, int64_t room, struct sync_room *ret_room)
+{
+	struct sync_room opened = {.from = 0};
+	TRY(member_get(
+	    run->txn, run->arena, room, run->request->session->user, &opened.view.member));
+	TRY(view_open(run, &opened));
+	*ret_room = opened;
+	return RC_OK;
+}
+
 /* Fills the view of one candidate; `*ret_section` NONE when it is not told of. */
 static enum rc room_open(struct sync_run *run, int64_t room_nid, struct sync_room *ret_room, enum section *ret_section)
 {
-	const struct session *session = run->request->session;
 	struct room_view *view = &ret_room->view;
 	enum membership before;
 	bool hidden = false;
-	*ret_room = (struct sync_room){.from = run->since.pos, .upto = run->to};
+	*ret_room = (struct sync_room){.from = run->since.pos};
 	*ret_section = SECTION_NONE;
-	enum rc rc = member_get(run->txn, run->arena, room_nid, session->user, &view->member);
+	enum rc rc =
+	    member_get(run->txn, run->arena, room_nid, run->request->session->user, &view->member);
 	if (rc == RC_NOT_FOUND)
 		return RC_OK; /* typing in a room the user is not in */
 	TRY(rc);
 	enum section section = section_of(run, &view->member);
 	if (section == SECTION_NONE || !filter_allows_room(run->request->filter, view->member.room_id))
 		return RC_OK;
-	TRY(room_get(run->txn, run->arena, room_nid, &view->room));
-	view->viewer = session->user;
-	view->joined_until = view->state_until_pos = view->until_pos = INT64_MAX;
-	view->state_snapshot = view->room.snapshot;
+	TRY(view_open(run, ret_room));
 	TRY(membership_before(run, view, &before));
 	ret_room->newly = before != MEMBERSHIP_JOIN;
-	if (section != SECTION_JOIN)
-		TRY(close_view(run, ret_room));
-	else if (ret_room->newly)
+	if (section == SECTION_JOIN && ret_room->newly)
 		ret_room->from = 0;
 	if (section == SECTION_INVITE)
 		TRY(invite_is_hidden(run->txn, run->arena, &view->member, &hidden));

@@ -159,7 +159,7 @@ static enum rc put_lazy_members(struct state_writer *writer, const struct sync_h
 		lazy_add(&users, sender);
 	}
 	for (size_t i = 0; i < heroes->count; i++)
-		lazy_add(&users, heroes->user_ids[i]);
+		lazy_add(&users, heroes->heroes[i].user_id);
 	if (writer->room->newly || run->request->full_state)
 		lazy_add(&users, run->request->session->user_id);
 	for (size_t i = 0; i < users.count; i++)

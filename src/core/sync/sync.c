@@ -7,7 +7,6 @@
 #include "matrix/push_rules.h"
 
 enum {
-	WATCH_ROOMS_BYTES_MAX = 16 * 1024 * 1024,
 	EVENT_WHOLE_MAX_BYTES = 8 * EVENT_MAX_BYTES, /* with what stands in its unsigned */
 };
 
@@ -99,14 +98,12 @@ static enum rc put_default_push_rules(struct sync_run *run)
 	return RC_OK;
 }
 
-static enum rc put_global_account_data(struct sync_run *run, bool *ret_any)
+enum rc sync_put_global_account_data(struct sync_run *run, size_t *ret_count)
 {
 	size_t shown = 0;
 	bool own_rules = false;
 	TRY(account_data_show(run->arena, run->request->session->user_id, run->account_data,
 	    run->account_data_count));
-	json_put_key(run->out, STR("account_data"));
-	buf_put(run->out, STR("{\"events\":["));
 	for (size_t i = 0; i < run->account_data_count; i++) {
 		const struct account_data_row *row = &run->account_data[i];
 		if (row->room != 0 || row->pos > run->to || !sync_wants(run, SYNC_ACCOUNT_DATA, STR_EMPTY, row->type))
@@ -118,8 +115,18 @@ static enum rc put_global_account_data(struct sync_run *run, bool *ret_any)
 	if (run->initial && !own_rules &&
 	    sync_wants(run, SYNC_ACCOUNT_DATA, STR_EMPTY, STR("m.push_rules")))
 		TRY(put_default_push_rules(run));
+	*ret_count = shown;
+	return RC_OK;
+}
+
+static enum rc put_global_account_data(struct sync_run *run, bool *ret_any)
+{
+	size_t count;
+	json_put_key(run->out, STR("account_data"));
+	buf_put(run->out, STR("{\"events\":["));
+	TRY(sync_put_global_account_data(run, &count));
 	buf_put(run->out, STR("]}"));
-	*ret_any = shown > 0;
+	*ret_any = count > 0;
 	return RC_OK;
 }
 
@@ -145,15 +152,13 @@ static enum rc put_answer(struct sync_run *run, bool *ret_empty)
 	return buf_status(run->out);
 }
 
-/* A token that claims more than there was is of an earlier run: everything that is known is news to it. */
-static void typing_since_check(struct sync_run *run)
+void sync_typing_since_check(struct sync_run *run)
 {
 	if (run->since.typing_serial > run->typing_serial && store_process(run->syncs->config.store) == 0)
 		run->since.typing_serial = 1;
 }
 
-/* A parked poll looks again long after its token was checked: logged out and deactivated meanwhile, it ends. */
-static enum rc session_check(struct txn_ro *txn, struct arena *scratch, const struct session *session)
+enum rc sync_session_check(struct txn_ro *txn, struct arena *scratch, const struct session *session)
 {
 	struct device device;
 	TRY(account_check_generation(txn, session->user, session->generation));
@@ -171,7 +176,7 @@ static enum rc answer_read(struct sync_run *run, struct sync_mark *ret_mark, boo
 	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
 	TRY(txn_ro_begin(run->syncs->config.store, &txn));
 	run->txn = txn;
-	TRY(session_check(txn, run->arena, session));
+	TRY(sync_session_check(txn, run->arena, session));
 	TRY(txn_committed_pos(txn, &run->to));
 	TRY(account_data_since(txn, run->arena, session->user, run->since.pos, &run->account_data,
 	    &run->account_data_count));
@@ -194,7 +199,7 @@ enum rc sync_answer(struct syncs *syncs, struct arena *arena, const struct sync_
 	if (!run.initial)
 		TRY(sync_since_parse(syncs, request->since, &run.since, fail));
 	run.typing_serial = typing_serial(syncs->typing); /* before the store: what comes between is told twice, never lost */
-	typing_since_check(&run);
+	sync_typing_since_check(&run);
 	run.now_ms = clock_wall_ms(syncs->config.clock);
 	TRY(answer_read(&run, &mark, &acknowledges));
 	if (acknowledges) {
@@ -207,35 +212,13 @@ enum rc sync_answer(struct syncs *syncs, struct arena *arena, const struct sync_
 	return RC_OK;
 }
 
-struct room_list {
-	int64_t *rooms;
-	size_t count, capacity;
-	struct arena *arena;
-};
-
-static enum rc add_watched(void *self, const struct member_row *member)
-{
-	struct room_list *list = self;
-	if (list->count == list->capacity) {
-		size_t capacity = list->capacity ? list->capacity * 2 : 64;
-		list->rooms = arena_grow(list->arena, list->rooms, list->capacity * sizeof *list->rooms,
-		                         capacity * sizeof *list->rooms);
-		TRY(arena_status(list->arena));
-		list->capacity = capacity;
-	}
-	list->rooms[list->count++] = member->room;
-	return RC_OK;
-}
-
 /* The rooms the user is joined to; invites and the like reach the user by the user's own key. */
-static enum rc watched_rooms(struct syncs *syncs, struct arena *scratch, int64_t user, struct room_list *list)
+static enum rc watched_rooms(
+    struct syncs *syncs, struct arena *scratch, int64_t user, int64_t **ret_rooms, size_t *ret_count)
 {
-	struct arena CLEANUP(arena_release) rows;
-	arena_init(&rows, WATCH_ROOMS_BYTES_MAX);
 	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
 	TRY(txn_ro_begin(syncs->config.store, &txn));
-	list->arena = scratch;
-	return members_of_user(txn, &rows, user, MEMBERSHIP_JOIN, add_watched, list);
+	return rooms_of_user(txn, scratch, user, MEMBERSHIP_JOIN, ret_rooms, ret_count);
 }
 
 /* Asked after the watch stands, so that nothing falls between the answer and the watch. */
@@ -246,7 +229,7 @@ static enum rc something_moved(struct syncs *syncs, struct arena *scratch, const
 	struct account account;
 	struct txn_ro *CLEANUP(txn_ro_end) txn = NULL;
 	TRY(txn_ro_begin(syncs->config.store, &txn));
-	TRY(session_check(txn, scratch, session));
+	TRY(sync_session_check(txn, scratch, session));
 	TRY(account_get(txn, scratch, session->user, &account));
 	TRY(txn_committed_pos(txn, &pos));
 	*ret_moved = pos != mark->pos || typing_serial(syncs->typing) != mark->typing_serial || account.locked;
@@ -256,11 +239,12 @@ static enum rc something_moved(struct syncs *syncs, struct arena *scratch, const
 enum rc sync_watch(struct syncs *syncs, struct arena *scratch, const struct session *session,
                    const struct sync_mark *mark, void (*wake)(void *self), void *self, struct watch **ret_watch)
 {
-	struct room_list list = {0};
+	int64_t *rooms;
+	size_t count;
 	struct watch *watch;
 	bool moved = false;
-	TRY(watched_rooms(syncs, scratch, session->user, &list));
-	TRY(watch_new(syncs->config.notifier, session->user, list.rooms, list.count, wake, self, &watch));
+	TRY(watched_rooms(syncs, scratch, session->user, &rooms, &count));
+	TRY(watch_new(syncs->config.notifier, session->user, rooms, count, wake, self, &watch));
 	enum rc rc = something_moved(syncs, scratch, session, mark, &moved);
 	if (rc != RC_OK) {
 		watch_free(watch);

@@ -24,6 +24,8 @@ struct sync_position {
 };
 
 MUST_CHECK enum rc sync_since_parse(struct syncs *syncs, str token, struct sync_position *ret_since, struct fail *fail);
+/* A token of sliding sync; false: it is none. */
+bool sync_pos_parse(const struct syncs *syncs, str token, int64_t *ret_pos);
 void sync_since_put(struct buf *out, const struct syncs *syncs, struct sync_position position);
 
 /* One /sync under way. */
@@ -73,6 +75,21 @@ struct sync_room {
 MUST_CHECK enum rc sync_put_joined(struct sync_run *run, const struct sync_room *room, bool *ret_written);
 MUST_CHECK enum rc sync_put_left(struct sync_run *run, const struct sync_room *room);
 MUST_CHECK enum rc sync_put_stripped(struct sync_run *run, const struct sync_room *room, str member);
+/* The events of it alone. `only_own`: nothing but the user's own membership, as of a room that they refused. */
+MUST_CHECK enum rc sync_put_stripped_events(
+    struct sync_run *run, const struct sync_room *room, bool only_own);
+/* A room of the user as it is to them, from the beginning; `newly` is the caller's to know. */
+MUST_CHECK enum rc sync_room_open(struct sync_run *run, int64_t room, struct sync_room *ret_room);
+
+/* The events of global account data; `*ret_count`: how many of them a long-poll would have waited for. */
+MUST_CHECK enum rc sync_put_global_account_data(struct sync_run *run, size_t *ret_count);
+/* One m.receipt event with all of the rows that it has room for: of several on one event by one user the first. Sorts them. */
+void sync_put_receipt_event(struct buf *out, struct receipt_row *rows, size_t count);
+/* A token that claims more than there was is of an earlier run: everything that is known is news to it. */
+void sync_typing_since_check(struct sync_run *run);
+/* A parked poll looks again long after its token was checked: logged out and deactivated meanwhile, it ends. */
+MUST_CHECK enum rc sync_session_check(
+    struct txn_ro *txn, struct arena *scratch, const struct session *session);
 
 /* The state of a room at `pos`: what its newest event up to there left behind. 0 before the first. */
 MUST_CHECK enum rc sync_snapshot_at(struct sync_run *run, const struct room_row *room, int64_t pos,
@@ -94,7 +111,18 @@ struct sync_timeline {
 	bool states_left_out;     /* some of these are not shown */
 	bool members_changed;     /* some membership may have changed: the summary goes out again */
 };
-MUST_CHECK enum rc sync_timeline_read(struct sync_run *run, const struct sync_room *room, struct sync_timeline *ret_timeline);
+/* Events with room->from < pos. At most TIMELINE_MAX of timeline.c, whatever the limit. */
+struct timeline_wish {
+	const struct event_filter *filter; /* NULL: none */
+	size_t limit;
+};
+MUST_CHECK enum rc sync_timeline_read(struct sync_run *run, const struct sync_room *room,
+    const struct timeline_wish *wish, struct sync_timeline *ret_timeline);
+/* What the filter of a /sync wants. */
+struct timeline_wish sync_timeline_wish(const struct sync_run *run);
+/* The events alone, with commas. */
+MUST_CHECK enum rc sync_put_timeline_events(
+    struct sync_run *run, const struct sync_room *room, const struct sync_timeline *timeline);
 MUST_CHECK enum rc sync_put_timeline(struct sync_run *run, const struct sync_room *room,
                                      const struct sync_timeline *timeline);
 
@@ -109,7 +137,7 @@ bool sync_rules_changed(const struct sync_run *run);
 
 /* "state" (or "state_after"). With lazy loading the heroes' member events go with it. */
 struct sync_heroes {
-	str *user_ids;
+	struct hero *heroes;
 	size_t count;
 };
 MUST_CHECK enum rc sync_put_state(struct sync_run *run, const struct sync_room *room, const struct sync_timeline *timeline,
@@ -126,7 +154,7 @@ void typing_free(struct typing *typing);
 int64_t typing_serial(struct typing *typing);
 MUST_CHECK enum rc typing_set(struct typing *typing, int64_t room, int64_t user, str user_id, int64_t timeout_ms);
 void typing_drop_user(struct typing *typing, int64_t user);
-/* Appends the m.typing event of a room if it changed after `since_serial`; true when it did. */
+/* Appends the m.typing event of a room, with no comma, if it changed after `since_serial`; true when it did. */
 bool typing_put_event(struct typing *typing, int64_t room, int64_t since_serial, struct buf *out);
 /* Rooms whose typing changed after `since_serial`. */
 MUST_CHECK enum rc typing_rooms_since(struct typing *typing, struct arena *arena, int64_t since_serial,

@@ -9,20 +9,17 @@ enum {
 	SCAN_BATCH = 100, /* events read at once */
 };
 
-static const struct event_filter *timeline_filter(const struct sync_run *run)
+struct timeline_wish sync_timeline_wish(const struct sync_run *run)
 {
-	return run->request->filter ? &run->request->filter->room.timeline : NULL;
-}
-
-static size_t timeline_limit(const struct sync_run *run)
-{
-	const struct event_filter *filter = timeline_filter(run);
+	const struct event_filter *filter =
+	    run->request->filter ? &run->request->filter->room.timeline : NULL;
 	int64_t limit = filter && filter->has_limit ? filter->limit : TIMELINE_DEFAULT;
-	return limit < TIMELINE_MAX ? (size_t)limit : TIMELINE_MAX;
+	return (struct timeline_wish){filter, limit < TIMELINE_MAX ? (size_t)limit : TIMELINE_MAX};
 }
 
 struct scan {
 	struct sync_timeline *timeline;
+	const struct event_filter *filter;
 	size_t limit;
 	bool throughout; /* the user was joined all the time: everything is visible, forks excepted */
 	bool gap;        /* an event that the user may not see: nothing older is shown */
@@ -36,7 +33,7 @@ static bool scan_is_over(const struct scan *scan)
 static enum rc keep_if_wanted(struct sync_run *run, const struct sync_room *room, struct scan *scan,
                               const struct event_row *event)
 {
-	const struct event_filter *filter = timeline_filter(run);
+	const struct event_filter *filter = scan->filter;
 	struct sync_timeline *timeline = scan->timeline;
 	bool visible = true;
 	if (!scan->throughout || event->snapshot != event->current)
@@ -76,7 +73,7 @@ static enum rc scan_back(struct sync_run *run, const struct sync_room *room, str
 	bool more = true;
 	while (more && !scan_is_over(scan)) {
 		struct event_row *events;
-		size_t count, want = timeline_filter(run) ? SCAN_BATCH : scan->limit - timeline->count;
+		size_t count, want = scan->filter ? SCAN_BATCH : scan->limit - timeline->count;
 		if (want > SCAN_BATCH)
 			want = SCAN_BATCH;
 		TRY(events_between(run->txn, run->arena, room->view.room.room, room->from, upto, true, want, &events,
@@ -104,15 +101,18 @@ static enum rc look_for_any(struct sync_run *run, const struct sync_room *room, 
 	return RC_OK;
 }
 
-enum rc sync_timeline_read(struct sync_run *run, const struct sync_room *room, struct sync_timeline *ret_timeline)
+enum rc sync_timeline_read(struct sync_run *run, const struct sync_room *room,
+    const struct timeline_wish *wish, struct sync_timeline *ret_timeline)
 {
 	struct sync_timeline timeline = {.before_pos = room->upto};
 	const struct member_row *member = &room->view.member;
-	struct scan scan = {.timeline = &timeline, .limit = timeline_limit(run)};
-	const struct event_filter *filter = timeline_filter(run);
+	const struct event_filter *filter = wish->filter;
+	struct scan scan = {.timeline = &timeline, .filter = filter};
 	bool more = false;
 	timeline.skipped = filter && !filter_section_allows_room(filter, room->view.room.room_id);
-	scan.throughout = !room->newly && member->membership == MEMBERSHIP_JOIN && member->pos <= run->since.pos;
+	scan.limit = wish->limit < TIMELINE_MAX ? wish->limit : TIMELINE_MAX;
+	scan.throughout =
+	    !room->newly && member->membership == MEMBERSHIP_JOIN && member->pos <= room->from;
 	timeline.events = arena_array(run->arena, struct event_row, scan.limit + 1);
 	TRY(arena_status(run->arena));
 	if (timeline.skipped)
@@ -132,7 +132,7 @@ enum rc sync_timeline_read(struct sync_run *run, const struct sync_room *room, s
 }
 
 /* Aggregations only where children may be missing (Client-Server API, "Aggregations of child events"). */
-static enum rc put_events(
+enum rc sync_put_timeline_events(
     struct sync_run *run, const struct sync_room *room, const struct sync_timeline *timeline)
 {
 	struct bundles bundles;
@@ -153,7 +153,7 @@ enum rc sync_put_timeline(struct sync_run *run, const struct sync_room *room, co
 	struct buf *out = run->out;
 	json_put_key(out, STR("timeline"));
 	buf_put(out, STR("{\"events\":["));
-	TRY(put_events(run, room, timeline));
+	TRY(sync_put_timeline_events(run, room, timeline));
 	buf_put(out, STR("],\"limited\":"));
 	buf_put(out, timeline->limited ? STR("true") : STR("false"));
 	json_put_key(out, STR("prev_batch"));

@@ -45,7 +45,7 @@ str sync_position_token(struct syncs *syncs, struct arena *arena, int64_t pos)
 	return arena_printf(arena, "t%lld_%.*s", (long long)pos, STR_ARG(syncs->tag));
 }
 
-/* Clients pass sync tokens to /messages as well: both forms are taken. */
+/* Clients pass the tokens of both kinds of sync to /messages as well: all forms are taken. */
 enum rc sync_position_parse(struct syncs *syncs, str token, int64_t *ret_pos, struct fail *fail)
 {
 	struct sync_position since = {0};
@@ -53,6 +53,8 @@ enum rc sync_position_parse(struct syncs *syncs, str token, int64_t *ret_pos, st
 		*ret_pos = since.pos;
 		return RC_OK;
 	}
+	if (sync_pos_parse(syncs, token, ret_pos))
+		return RC_OK;
 	str rest = str_from(token, 1), pos, tag;
 	if (token.n <= TOKEN_MAX_BYTES && str_starts(token, STR("t")) && str_split(&rest, '_', &pos) &&
 	    str_split(&rest, '_', &tag) && !rest.p && str_eq(tag, syncs->tag) &&

@@ -310,7 +310,6 @@ int64_t typing_serial(struct typing *typing)
 /* `room` NULL: nobody. */
 static void put_event_locked(const struct typing_room *room, struct buf *out)
 {
-	json_put_comma(out);
 	buf_put(out, STR("{\"content\":{\"user_ids\":["));
 	for (size_t i = 0; room && i < room->count; i++) {
 		json_put_comma(out);
