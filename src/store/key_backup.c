@@ -195,11 +195,12 @@ static enum rc page_each(struct query *q, struct page *page, backed_up_key_fn *f
 		if (++page->count == PAGE_KEYS)
 			break;
 	}
+	if (rc != RC_OK)
+		return rc == RC_NOT_FOUND ? RC_OK : rc;
 	arena_clear(page->scratch);
 	page->after.room_id = arena_dup(page->scratch, room_id);
 	page->after.session_id = arena_dup(page->scratch, session_id);
-	TRY(arena_status(page->scratch));
-	return rc == RC_NOT_FOUND ? RC_OK : rc;
+	return arena_status(page->scratch);
 }
 
 /* By pages: an engine may keep all rows of a query in memory. */
