@@ -18,6 +18,8 @@ static const struct {
     /* rooms */
     {"getVersions", GUESTS},
     {"sync", GUESTS},
+    {"slidingSync", GUESTS | SUSPENDED},
+    {"slidingSyncUnstable", GUESTS | SUSPENDED},
     {"peekEvents", GUESTS},
     {"getRoomState", GUESTS},
     {"getRoomStateWithKey", GUESTS},
@@ -68,6 +70,9 @@ static const struct {
     {"queryKeys", GUESTS | SUSPENDED},
     {"claimKeys", GUESTS | SUSPENDED},
     {"sendToDevice", GUESTS | SUSPENDED},
+    {"putDehydratedDevice", SUSPENDED},
+    {"deleteDehydratedDevice", SUSPENDED},
+    {"getDehydratedDeviceEvents", SUSPENDED},
     {"uploadCrossSigningKeys", SUSPENDED},
     {"uploadCrossSigningSignatures", SUSPENDED},
     {"postRoomKeysVersion", SUSPENDED},

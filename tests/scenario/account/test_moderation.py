@@ -200,7 +200,7 @@ def test_suspended_may(admin, alice, bob, room):
     for answer in (bob.whoami(), bob.messages(room), bob.get("joined_rooms"), bob.get("capabilities"), bob.get("devices"),
                    bob.put(path(room, "redact", own, "t1"), {}), bob.leave(other), bob.leave(room),
                    bob.post(path(room, "forget")), bob.set_account_data("org.example.x", {"secret": 1}),
-                   bob.post("keys/query", {"device_keys": {}}),
+                   bob.post("keys/query", {"device_keys": {}}), bob.post("/_matrix/client/v4/sync", {"lists": {}}),
                    bob.put(f"sendToDevice/m.key.verification.start/{unique('t')}", {"messages": {}}),
                    with_password(bob, "account/password", {"new_password": "another one", "logout_devices": False})):
         answer.ok()
