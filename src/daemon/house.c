@@ -323,6 +323,7 @@ void house_close(struct house *house)
 	delayed_stop(house->delayed);
 	if (house->store)
 		store_unlisten(house->store);
+	accounts_stop(house->accounts);
 	cluster_stop(house->cluster);
 	deactivations_free(TAKE(house->deactivations));
 	delayed_free(TAKE(house->delayed));

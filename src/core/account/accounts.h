@@ -54,6 +54,8 @@ void accounts_drop_sessions(struct accounts *accounts, int64_t user);
  */
 bool accounts_seen_is_due(struct accounts *accounts, const struct session *session);
 void accounts_seen(struct accounts *accounts, const struct session *session, str ip);
+/* No request comes any more: waits for what is being written down, while this process may still write. */
+void accounts_stop(struct accounts *accounts);
 
 struct login_request {
 	str device_id;             /* empty: a new one */

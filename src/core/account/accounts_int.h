@@ -19,7 +19,9 @@ enum {
 /* When each device was written down last, by this process. */
 struct last_seen {
 	struct lock mu;
+	struct cond written;
 	struct map64 devices GUARDED_BY(mu);
+	size_t under_way GUARDED_BY(mu); /* writes */
 };
 void last_seen_init(struct last_seen *seen);
 void last_seen_release(struct last_seen *seen);

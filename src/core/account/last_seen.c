@@ -15,12 +15,14 @@ enum {
 void last_seen_init(struct last_seen *seen)
 {
 	lock_init(&seen->mu);
+	cond_init(&seen->written);
 	map64_init(&seen->devices);
 }
 
 void last_seen_release(struct last_seen *seen)
 {
 	map64_release(&seen->devices);
+	cond_destroy(&seen->written);
 	lock_destroy(&seen->mu);
 }
 
@@ -51,6 +53,7 @@ bool accounts_seen_is_due(struct accounts *accounts, const struct session *sessi
 
 struct seen_write {
 	struct write_job job;
+	struct last_seen *seen;
 	int64_t device, now_ms;
 	size_t ip_bytes;
 	char ip[IP_MAX_BYTES];
@@ -67,7 +70,13 @@ static enum rc seen_run(struct txn_rw *txn, struct write_job *job)
 static void seen_done(struct write_job *job, enum rc rc)
 {
 	(void)rc; /* the next time it is seen */
-	heap_free(CONTAINER_OF(job, struct seen_write, job));
+	struct seen_write *write = CONTAINER_OF(job, struct seen_write, job);
+	struct last_seen *seen = write->seen;
+	heap_free(write);
+	lock_take(&seen->mu);
+	seen->under_way--;
+	cond_signal(&seen->written);
+	lock_drop(&seen->mu);
 }
 
 void accounts_seen(struct accounts *accounts, const struct session *session, str ip)
@@ -76,9 +85,24 @@ void accounts_seen(struct accounts *accounts, const struct session *session, str
 	if (!write)
 		return;
 	write->job = (struct write_job){.write = seen_run, .done = seen_done, .background = true};
+	write->seen = &accounts->last_seen;
 	write->device = session->device;
 	write->now_ms = clock_wall_ms(accounts->config.clock);
 	write->ip_bytes = ip.n < IP_MAX_BYTES ? ip.n : IP_MAX_BYTES;
 	memcpy(write->ip, ip.p, write->ip_bytes);
+	lock_take(&write->seen->mu);
+	write->seen->under_way++;
+	lock_drop(&write->seen->mu);
 	store_submit(accounts->config.store, &write->job);
+}
+
+void accounts_stop(struct accounts *accounts)
+{
+	if (!accounts)
+		return;
+	struct last_seen *seen = &accounts->last_seen;
+	lock_take(&seen->mu);
+	while (seen->under_way > 0)
+		cond_wait(&seen->written, &seen->mu);
+	lock_drop(&seen->mu);
 }
