@@ -237,7 +237,7 @@ static enum rc action_begin(struct txn_rw *txn, const struct action *action,
 static enum rc cancel_write(struct txn_rw *txn, void *arg, struct fail *fail)
 {
 	const struct action *action = arg;
-	struct delayed_event event;
+	struct delayed_event event = {0};
 	TRY(action_begin(txn, action, &event, fail));
 	if (event.ended_ms)
 		return event.event_id.n ? over(&event, fail) : RC_OK;
