@@ -88,7 +88,8 @@ def meson_tests(form, tally, env=None, options=()):
     folder = BUILDS[form][0]
     log = ROOT / folder / "meson-logs" / "testlog.json"
     log.unlink(missing_ok=True)
-    code = run(["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", "--quiet", *options],
+    code = run(["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", "--quiet",
+                "--timeout-multiplier", "5", *options],
                {**SANITIZER_ENV, **(env or {})})
     results = []
     if log.exists():
