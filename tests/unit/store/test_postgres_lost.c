@@ -224,51 +224,6 @@ static void a_deadlock_is_tried_again(void **state)
 	assert_done_once(&s, 2);
 }
 
-/* Somebody who has a row that the group wants, and then wants the lock that the group has. */
-struct rival {
-	struct setting *setting;
-	PGconn *db;
-	thread thread;
-};
-
-static void rival_do(struct rival *rival, const char *sql)
-{
-	PGresult *result = PQexec(rival->db, sql);
-	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
-		fail_msg("%s: %s", sql, PQerrorMessage(rival->db));
-	PQclear(result);
-}
-
-static void *rival_steps_run(void *arg)
-{
-	struct rival *rival = arg;
-	steps_run(rival->setting);
-	return NULL;
-}
-
-static bool writer_waits(void *self)
-{
-	return other_number(self,
-		   "SELECT count(*) FROM pg_locks w JOIN pg_locks n USING(pid)"
-		   " WHERE NOT w.granted AND n.granted AND n.relation='numbers'::regclass") > 0;
-}
-
-/* A true one: the rival is patient, so that the group is the one that is sacrificed. */
-static void a_group_that_is_sacrificed_to_a_deadlock_is_done(void **state)
-{
-	struct setting s = setting_of(state);
-	struct rival rival = {&s, PQconnectdb(s.f->database), 0};
-	rival_do(&rival, "SET deadlock_timeout='60s'; BEGIN; UPDATE rooms SET joined=joined");
-	assert_int_equal(thread_start(&rival.thread, "steps", rival_steps_run, &rival), RC_OK);
-	other_wait(writer_waits, s.f, "that the group waits for the row");
-	rival_do(&rival, "SELECT pos FROM numbers FOR UPDATE");
-	rival_do(&rival, "ROLLBACK");
-	thread_join(rival.thread);
-	PQfinish(rival.db);
-	s.cut_at = 1; /* the one that waited */
-	assert_done_once(&s, 2);
-}
-
 /* One that fails again and again is told, and the next group does not suffer from it. */
 static void a_commit_that_fails_is_told_and_over(void **state)
 {
@@ -571,7 +526,6 @@ int main(void)
 	    TEST(killed_in_the_commit),
 	    TEST(a_serialization_failure_is_tried_again),
 	    TEST(a_deadlock_is_tried_again),
-	    TEST(a_group_that_is_sacrificed_to_a_deadlock_is_done),
 	    TEST(a_commit_that_fails_is_told_and_over),
 	    TEST(commit_that_did_not_arrive),
 	    TEST(commit_that_was_not_answered),

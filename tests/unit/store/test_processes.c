@@ -378,8 +378,9 @@ static void stores_that_open_together_make_one_schema(void **state)
 		if (openers[i].rc != RC_OK)
 			fail_msg("%s: %s", rc_name(openers[i].rc), openers[i].fail.message);
 		assert_true(str_eq(store_tag(openers[i].store), store_tag(openers[0].store)));
-		opener_end(&openers[i]);
 	}
+	for (int i = 0; i < OPENERS; i++)
+		opener_end(&openers[i]);
 	assert_int_equal(other_number(f, "SELECT count(*) FROM numbers"), 1);
 	assert_int_equal(other_number(f, "SELECT count(*) - max(version) FROM schema_version"), 0);
 	fixture_open(f);
