@@ -162,7 +162,8 @@ def postgres(tally):
         left = statements_used.unused(trace)
         for name in left:
             say(f"no test on PostgreSQL uses the statement {name}")
-        tally.add("statements used on PostgreSQL", len(statements_used.all_names()) - len(left), len(left))
+        # Told, and not counted as failures: what is named here wants a test.
+        tally.add("statements used on PostgreSQL", len(statements_used.all_names()) - len(left), 0, len(left))
 
 
 def sanitizers(tally):
